@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef HANDFAST_BOOT_BOOT_H
+#define HANDFAST_BOOT_BOOT_H
+
+/*
+ * What is in guest memory at reset, for direct boot: the Linux image, its initial RAM disk and command
+ * line, the memory map, ACPI tables. Written anew at each reset, for the guest may have overwritten it.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kvm/vcpu.h"
+#include "mem/ram.h"
+
+/* What the tables have to say about the machine. */
+struct boot_machine {
+	struct kvm_topology topology;
+	uint64_t ecam_start; /* ECAM of segment 0, buses 0 to 255 */
+	uint64_t ecam_size;
+	struct mem_range mmio32; /* the root bus's windows, as pci_assign() was given them */
+	struct mem_range mmio64; /* size 0: none */
+	uint16_t io_start;
+	uint16_t io_end;
+	bool serial; /* COM1 at 0x3f8, IRQ 4 */
+};
+
+struct boot_linux_options {
+	int kernel_fd;	     /* bzImage (boot protocol 2.12 on, 64-bit) or ELF with a PVH entry note */
+	int initrd_fd;	     /* -1: none */
+	const char *cmdline; /* may be "" */
+	const char *kernel_path; /* for messages */
+	const char *initrd_path;
+};
+
+/*
+ * Checks the image and the sizes without touching guest memory: for a refusal before anything else is
+ * opened. Errors: ENOEXEC (no kernel image, truncated, 32-bit only), EFBIG (does not fit into that memory).
+ */
+int boot_linux_check(const struct boot_linux_options *options, const struct mem_range *ram, size_t ram_count);
+
+/* Writes image, disk, command line, memory map and ACPI tables into RAM and says how to enter. Reads the
+ * files by pread(2); a file that shrank meanwhile is an error. */
+int boot_linux_load(const struct boot_linux_options *options, const struct boot_machine *machine,
+		    struct mem_ram *ram, struct kvm_x86_entry *ret_entry);
+
+#endif

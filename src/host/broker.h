@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef HANDFAST_HOST_BROKER_H
+#define HANDFAST_HOST_BROKER_H
+
+/*
+ * Everything of a running VM that needs the host's rights stands behind this interface: a child
+ * process, forked before guest memory exists, that looks at sysfs, runs the checks, opens nodes and
+ * hands the descriptors over its socket. The VM process itself never opens sysfs or /dev, and never
+ * forks again.
+ *
+ * Calls are answered in order, may be made on any thread (they take turns), may take long, and carry the
+ * broker's explained failures over unchanged. A broker that has died is an error like any other (EPIPE).
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/bdf.h"
+
+struct broker;
+
+/* Forks. No thread exists yet. The child ends when the socket closes, whatever becomes of the parent;
+ * it ignores SIGINT, SIGTERM and SIGHUP so that it can still give back what was taken. */
+int broker_start(struct broker **ret_broker);
+/* Closes the socket and reaps the child. NULL is fine. */
+void broker_stop(struct broker *broker);
+
+/* /dev/kvm, read-write. Errors name the node, its owner and mode, what would change it; or that this
+ * processor or kernel has no KVM. */
+int broker_open_kvm(struct broker *broker, int *ret_fd);
+
+/* A regular file or block device to read from (kernel, initial RAM disk); what: "kernel image", for
+ * messages. Relative paths count from where handfast was started. */
+int broker_open_file(struct broker *broker, const char *what, const char *path, int *ret_fd);
+
+/* What the broker found out about a device. */
+struct broker_device {
+	struct bdf bdf;
+	uint32_t group; /* IOMMU group */
+	uint16_t vendor;
+	uint16_t device;
+	char name[128]; /* from pci.ids, for messages: "Intel Corporation 82574L Gigabit Network Connection" */
+};
+
+/*
+ * Runs the checks of `handfast check` that a start depends on (device exists, IOMMU, group viable, bound
+ * to a VFIO driver, node accessible, not in use by another VM) without changing anything. Errors: the
+ * finding, with its cause and cure.
+ */
+int broker_device_check(struct broker *broker, struct bdf bdf, struct broker_device *ret_device);
+
+/* /dev/vfio/vfio. */
+int broker_open_container(struct broker *broker, int *ret_fd);
+/* /dev/vfio/<group>. EBUSY: the cause names the process that has it open, where it can be seen. */
+int broker_open_group(struct broker *broker, uint32_t group, int *ret_fd);
+
+/*
+ * The memory-lock limit for a VM that will pin `bytes`: raised where we may (the VM process's limit,
+ * by prlimit(2)), nothing done where CAP_IPC_LOCK makes it moot. EPERM: need and limit, and how to
+ * raise it.
+ */
+int broker_allow_memlock(struct broker *broker, uint64_t bytes);
+
+/* Memory of this host in bytes (MemTotal and MemAvailable of /proc/meminfo). */
+int broker_memory(struct broker *broker, uint64_t *ret_total, uint64_t *ret_available);
+
+#endif

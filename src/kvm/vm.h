@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef HANDFAST_KVM_VM_H
+#define HANDFAST_KVM_VM_H
+
+/* A virtual machine of KVM: memory slots, interrupts, and the KVM-VFIO device.
+ * Source: Linux Documentation/virt/kvm/api.rst, include/uapi/linux/kvm.h. */
+#include <stdbool.h>
+#include <stdint.h>
+
+struct kvm_vm;
+
+/* kvm_fd: /dev/kvm, taken over. Creates the VM, its in-kernel interrupt controllers (PIC, IOAPIC with 24
+ * pins, local APICs) and PIT. Errors name the capability that this kernel lacks. */
+int kvm_vm_create(int kvm_fd, struct kvm_vm **ret_vm);
+void kvm_vm_destroy(struct kvm_vm *vm); /* vCPUs are gone already */
+
+/* The most vCPUs KVM_CAP_MAX_VCPUS allows here. */
+unsigned kvm_vm_max_vcpus(const struct kvm_vm *vm);
+/* Guest physical address bits that the host's processor and KVM offer (CPUID 0x80000008 EAX[7:0] as
+ * supported). */
+unsigned kvm_vm_phys_bits(const struct kvm_vm *vm);
+
+/*
+ * Memory slots. gpa, size and host are multiples of 4 KiB. The call may take long (KVM waits for a grace
+ * period, and zaps): never under the machine lock. Callers serialise.
+ */
+int kvm_slot_add(struct kvm_vm *vm, uint64_t gpa, uint64_t size, void *host, uint32_t *ret_slot);
+void kvm_slot_remove(struct kvm_vm *vm, uint32_t slot);
+
+/* Level of an interrupt line, GSI 0 to 23 (PIC pins 0 to 15 and IOAPIC pins). Any thread. */
+void kvm_irq_line(struct kvm_vm *vm, uint32_t gsi, bool level);
+
+/* Message signalled interrupts (PCI 3.0, 6.8). */
+struct kvm_msi {
+	uint64_t address;
+	uint32_t data;
+};
+
+/*
+ * A route gives a message a GSI (24 and up) of its own, which an irqfd can then raise. Calls are
+ * serialised inside; they replace the kernel's whole table, which may wait for a grace period. Any
+ * thread, never under the machine lock. Errors: ENOSPC when the kernel's table is full.
+ */
+int kvm_msi_route_add(struct kvm_vm *vm, const struct kvm_msi *msi, uint32_t *ret_gsi);
+int kvm_msi_route_update(struct kvm_vm *vm, uint32_t gsi, const struct kvm_msi *msi);
+void kvm_msi_route_remove(struct kvm_vm *vm, uint32_t gsi);
+
+/* Delivers one message at once, for devices that handfast itself emulates. */
+void kvm_msi_send(struct kvm_vm *vm, const struct kvm_msi *msi);
+
+/* Ties an eventfd to a GSI. A count that stands in the eventfd at this moment is delivered. */
+int kvm_irqfd_assign(struct kvm_vm *vm, uint32_t gsi, int event_fd);
+/* After it returns nothing that the eventfd counts reaches the guest. */
+void kvm_irqfd_deassign(struct kvm_vm *vm, uint32_t gsi, int event_fd);
+
+/* The VM's one KVM-VFIO device, created at the first call. fd: a VFIO group or device. Before
+ * VFIO_GROUP_GET_DEVICE_FD; removed before the group is closed. */
+int kvm_vfio_file_add(struct kvm_vm *vm, int fd);
+void kvm_vfio_file_remove(struct kvm_vm *vm, int fd);
+
+#endif

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef HANDFAST_MEM_MAP_H
+#define HANDFAST_MEM_MAP_H
+
+/*
+ * The guest physical map: which host memory stands at which guest physical address without a trap,
+ * and who has to hear of it (KVM's memory slots, an I/O address space).
+ *
+ * A region that would overlap one that is already visible is kept waiting, and becomes visible when
+ * the other leaves: a guest may put BARs wherever it likes, at no one's cost but its own. RAM is added
+ * first and never leaves, so nothing ever covers it.
+ *
+ * Listeners are called on the thread that changes the map, one change at a time, with the machine lock
+ * dropped (their work is slow), and may not change the map themselves.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/lock.h"
+#include "mem/ram.h"
+
+enum mem_kind {
+	MEM_KIND_RAM,
+	MEM_KIND_DEVICE, /* a BAR of an assigned device */
+};
+
+/* Embedded in its owner, unchanged while in the map. */
+struct mem_region {
+	gpa_t start;   /* multiple of 4 KiB */
+	uint64_t size; /* multiple of 4 KiB, not 0 */
+	void *host;
+	enum mem_kind kind;
+	const char *name; /* for messages */
+
+	/* mem/map.c's own */
+	struct mem_region *next;
+	bool visible;
+	void *slots[4]; /* one word for each listener: see mem_region_cookie() */
+};
+
+struct mem_listener {
+	/* The region becomes visible. On an error (a cause is recorded) earlier listeners are told that
+	 * it left, and it stays invisible. */
+	int (*add)(struct mem_listener *listener, struct mem_region *region);
+	void (*remove)(struct mem_listener *listener, struct mem_region *region);
+
+	unsigned index; /* mem/map.c's own */
+};
+
+#define MEM_LISTENERS_MAX 4
+
+struct mem_map;
+
+/* forbidden: ranges that no region may touch (the local APICs, say); copied. */
+int mem_map_create(struct lock *machine_lock, const struct mem_range *forbidden, size_t count,
+		   struct mem_map **ret_map);
+void mem_map_destroy(struct mem_map *map);
+
+/* The listener hears of every visible region now and of each change from now on. An error of its
+ * add() is returned, and then it is not listening. */
+int mem_map_listen(struct mem_map *map, struct mem_listener *listener);
+/* remove() is called for every visible region. */
+void mem_map_unlisten(struct mem_map *map, struct mem_listener *listener);
+
+/* Returns 0 also where the region has to wait (see above); region->visible tells. An error comes from
+ * a listener, and then the region is not in the map. */
+int mem_map_add(struct mem_map *map, struct mem_region *region);
+void mem_map_remove(struct mem_map *map, struct mem_region *region); /* not in the map: nothing happens */
+
+/* A listener's own word for a region (a slot number, say); NULL at first. */
+void mem_region_cookie_set(struct mem_region *region, const struct mem_listener *listener, void *cookie);
+void *mem_region_cookie(const struct mem_region *region, const struct mem_listener *listener);
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef HANDFAST_PCI_ASSIGN_H
+#define HANDFAST_PCI_ASSIGN_H
+
+/*
+ * What firmware does before an operating system runs, for direct boot: bus numbers, bridge windows
+ * (with reserves behind empty ports), BARs, interrupt lines, all written through configuration space
+ * as firmware would. Linux keeps what it finds.
+ */
+#include "mem/ram.h"
+#include "pci/pci.h"
+
+struct pci_windows {
+	struct mem_range mmio32; /* below 4 GiB */
+	struct mem_range mmio64; /* above; size 0: none */
+	uint16_t io_start;	 /* I/O ports for BARs: [io_start, io_end] */
+	uint16_t io_end;
+};
+
+/*
+ * 64-bit prefetchable BARs go above 4 GiB where they fit, all others below. Decoding is switched on for
+ * what was placed, bus mastering is not. Errors: ENOSPC with the BAR (function, number, size) that did
+ * not fit and the window's room. Main thread, no vCPU running.
+ */
+int pci_assign(struct pci_bus *root, const struct pci_windows *windows);
+
+#endif

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef HANDFAST_PCI_PCI_H
+#define HANDFAST_PCI_PCI_H
+
+/*
+ * PCI as the guest sees it: buses, the functions on them, and how configuration accesses find them.
+ * Register names and values are those of <linux/pci_regs.h>.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/lock.h"
+
+#define PCI_BARS 6
+#define PCI_SLOTS 32
+#define PCI_FUNCTIONS 8
+#define PCI_DEVFN_OF(slot, function) ((uint8_t)((slot) << 3 | (function)))
+#define PCI_CONFIG_SIZE 256
+#define PCIE_CONFIG_SIZE 4096
+
+struct pci_bus;
+struct pci_function;
+
+enum pci_bar_kind {
+	PCI_BAR_NONE, /* not there, or the upper half of a 64-bit one */
+	PCI_BAR_IO,
+	PCI_BAR_MEM32,
+	PCI_BAR_MEM64,
+};
+
+struct pci_bar {
+	enum pci_bar_kind kind;
+	bool prefetchable;
+	uint64_t size; /* a power of two */
+};
+
+struct pci_function_ops {
+	/*
+	 * offset + size <= 4096, size 1, 2 or 4, any alignment. Any vCPU thread, several at once: the
+	 * function takes its own lock. Called without the machine lock; may take long.
+	 */
+	uint32_t (*config_read)(struct pci_function *function, unsigned offset, unsigned size);
+	void (*config_write)(struct pci_function *function, unsigned offset, unsigned size, uint32_t value);
+	/* To the state after power-on. All vCPUs are stopped. May take long. */
+	void (*reset)(struct pci_function *function);
+	/* Off the bus already; no access is at work. Frees it. */
+	void (*destroy)(struct pci_function *function);
+};
+
+/* Embedded at the start of each kind of function. The fields up to the blank line are set by its maker
+ * before pci_bus_attach() and do not change after. */
+struct pci_function {
+	const struct pci_function_ops *ops;
+	char *id;	    /* as the user named it, or NULL; freed by pci_function_fini() */
+	const char *driver; /* "vfio-pci", "pcie-root-port", ...: for messages */
+	bool multifunction;
+	struct pci_bar bars[PCI_BARS];
+	struct pci_bus *secondary; /* the bus behind it, for a bridge */
+
+	/* pci/bus.c's own */
+	struct pci_bus *bus;
+	uint8_t devfn;
+	unsigned busy; /* configuration accesses at work */
+};
+
+/* Frees what struct pci_function owns itself. */
+void pci_function_fini(struct pci_function *function);
+
+/*
+ * Buses. The root bus is named "pcie.0"; a bridge's bus has the bridge's id.
+ */
+int pci_bus_create_root(struct lock *machine_lock, const char *name, struct pci_bus **ret_bus);
+/* The bus behind a bridge, created with the bridge; slots: 1 behind a PCI Express port. */
+int pci_bus_create_secondary(struct lock *machine_lock, const char *name, struct pci_function *bridge,
+			     unsigned slots, struct pci_bus **ret_bus);
+/* Detaches and destroys all functions on it, buses behind them included. */
+void pci_bus_destroy(struct pci_bus *bus);
+
+const char *pci_bus_name(const struct pci_bus *bus);
+struct pci_function *pci_bus_bridge(const struct pci_bus *bus); /* NULL: the root bus */
+unsigned pci_bus_slots(const struct pci_bus *bus);
+/* The bus named so below this one (itself included), or NULL. */
+struct pci_bus *pci_bus_find(struct pci_bus *root, const char *name);
+/* The function there, or NULL. Main thread, or vCPUs stopped. */
+struct pci_function *pci_bus_function(const struct pci_bus *bus, uint8_t devfn);
+/* The function with this id on this bus or below, or NULL. */
+struct pci_function *pci_bus_find_function(struct pci_bus *root, const char *id);
+/* The lowest slot with no function in it, or -ENOSPC with the cause. */
+int pci_bus_free_slot(const struct pci_bus *bus, unsigned *ret_slot);
+
+/*
+ * Whether a function could be attached there, without doing it: slot in range, free, and the
+ * multifunction rules (PCI 3.0, 3.2.2.3.4: function 0 carries the bit; functions other than 0 only
+ * beside such a function 0 or before it comes). Errors: EINVAL, EEXIST; the cause names the slot and
+ * who sits there.
+ */
+int pci_bus_can_attach(const struct pci_bus *bus, uint8_t devfn, bool multifunction);
+/* Takes ownership on success. The guest sees it at once. */
+int pci_bus_attach(struct pci_bus *bus, uint8_t devfn, struct pci_function *function);
+/* Off the bus; waits until no configuration access is at work. Ownership returns to the caller. */
+void pci_function_detach(struct pci_function *function);
+
+/* After all functions are attached, before the guest runs: every slot with functions has a function 0,
+ * and that one says multifunction where there are others. The cause names the slot. */
+int pci_bus_validate(const struct pci_bus *bus);
+
+/* Calls ops->reset for every function of this bus and below. */
+void pci_bus_reset(struct pci_bus *bus);
+
+/*
+ * Configuration accesses by the guest's bus numbers, from the host bridge. bus_number is matched
+ * against the bridges' secondary and subordinate registers. size 1, 2 or 4. Nobody there: all-ones.
+ * The multifunction bit of the header type is put in here.
+ */
+uint32_t pci_config_read(struct pci_bus *root, uint8_t bus_number, uint8_t devfn, unsigned offset, unsigned size);
+void pci_config_write(struct pci_bus *root, uint8_t bus_number, uint8_t devfn, unsigned offset, unsigned size,
+		      uint32_t value);
+
+/* The interrupt line (GSI 16 to 23) that this function's pin (1: INTA to 4: INTD) is wired to, through
+ * the bridges above it (PCI-to-PCI Bridge 1.2, 9.1). The DSDT says the same to the guest. */
+uint32_t pci_function_gsi(const struct pci_function *function, unsigned pin);
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef HANDFAST_VFIO_VFIO_H
+#define HANDFAST_VFIO_VFIO_H
+
+/*
+ * Passthrough of host devices into one VM.
+ *
+ * A `struct vfio` is the VM's side of it: one I/O address space that mirrors the guest physical map (it
+ * listens to it from the first device on), the groups opened so far, the KVM-VFIO device. Each device
+ * becomes a PCI function.
+ */
+#include "base/bdf.h"
+#include "host/broker.h"
+#include "kvm/vm.h"
+#include "mem/bus.h"
+#include "mem/map.h"
+#include "pci/pci.h"
+
+struct vfio;
+
+/* The handles a device needs, and no more. All outlive the struct vfio. */
+struct vfio_handles {
+	struct broker *broker;
+	struct kvm_vm *vm;
+	struct mem_map *map;
+	struct mem_bus *mmio;
+	struct mem_bus *pio;
+};
+
+int vfio_create(const struct vfio_handles *handles, struct vfio **ret_vfio);
+/* All its functions are destroyed already. */
+void vfio_destroy(struct vfio *vfio);
+
+struct vfio_pci_options {
+	const char *id; /* may be NULL */
+	struct bdf host;
+	bool multifunction;
+};
+
+/*
+ * Opens the device, resets it once if opening has not, and makes a PCI function of it, not attached yet.
+ * Guest RAM must be in the map already: it is mapped for the device when the first one comes. On failure
+ * nothing stays open. Takes long; no lock held. Destroying the function (ops->destroy) resets the device
+ * and closes it, the last one of a group its group, the last of all the address space.
+ */
+int vfio_pci_create(struct vfio *vfio, const struct vfio_pci_options *options, struct pci_function **ret_function);
+
+#endif
