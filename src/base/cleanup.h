@@ -31,10 +31,10 @@ static inline void cleanup_dir(DIR **dir)
 		closedir(*dir);
 }
 
-#define auto_fd __attribute__((cleanup(cleanup_fd)))	 /* int, -1 when not open */
+#define auto_fd	  __attribute__((cleanup(cleanup_fd)))	 /* int, -1 when not open */
 #define auto_free __attribute__((cleanup(cleanup_free))) /* any pointer from malloc */
 #define auto_file __attribute__((cleanup(cleanup_file))) /* FILE * */
-#define auto_dir __attribute__((cleanup(cleanup_dir)))	 /* DIR * */
+#define auto_dir  __attribute__((cleanup(cleanup_dir)))	 /* DIR * */
 
 /* Hands a descriptor out of an auto_fd variable. */
 static inline int fd_steal(int *fd)

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/error.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/check.h"
+
+/* The record of the thread that failed: the one piece of mutable file-scope state that STYLE grants. */
+static _Thread_local struct error record;
+
+static void append_line(char *text, size_t size, const char *format, va_list arguments)
+	__attribute__((format(printf, 3, 0)));
+
+static void append_line(char *text, size_t size, const char *format, va_list arguments)
+{
+	size_t used = strlen(text);
+
+	if (used > 0 && used + 1 < size) {
+		text[used++] = '\n';
+		text[used] = '\0';
+	}
+	vsnprintf(text + used, size - used, format, arguments);
+}
+
+int error_set(int errnum, const char *because, ...)
+{
+	va_list arguments;
+
+	check(errnum > 0);
+	record = (struct error){ .errnum = errnum };
+	va_start(arguments, because);
+	append_line(record.because, sizeof(record.because), because, arguments);
+	va_end(arguments);
+	return -errnum;
+}
+
+int error_sys(int errnum, const char *because, ...)
+{
+	va_list arguments;
+	size_t used;
+
+	check(errnum > 0);
+	record = (struct error){ .errnum = errnum };
+	va_start(arguments, because);
+	append_line(record.because, sizeof(record.because), because, arguments);
+	va_end(arguments);
+	used = strlen(record.because);
+	snprintf(record.because + used, sizeof(record.because) - used, ": %s", strerror(errnum));
+	return -errnum;
+}
+
+static void put_cause(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Replaces the cause; what does not fit is cut. */
+static void put_cause(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(record.because, sizeof(record.because), format, arguments);
+	va_end(arguments);
+}
+
+int error_tried(const char *what, ...)
+{
+	va_list arguments;
+
+	if (record.tried[0] != '\0') {
+		/* The callee's "cannot X" becomes part of the cause of ours. */
+		char inner[sizeof(record.because)];
+
+		memcpy(inner, record.because, sizeof(inner));
+		put_cause("cannot %s: %s", record.tried, inner);
+	}
+	va_start(arguments, what);
+	vsnprintf(record.tried, sizeof(record.tried), what, arguments);
+	va_end(arguments);
+	return -record.errnum;
+}
+
+int error_try(const char *remedy, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, remedy);
+	append_line(record.remedy, sizeof(record.remedy), remedy, arguments);
+	va_end(arguments);
+	return -record.errnum;
+}
+
+int error_add(const char *because, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, because);
+	append_line(record.because, sizeof(record.because), because, arguments);
+	va_end(arguments);
+	return -record.errnum;
+}
+
+const struct error *error_get(void)
+{
+	return &record;
+}
+
+int error_load(const struct error *from)
+{
+	if (from != &record)
+		record = *from;
+	return -record.errnum;
+}
+
+/* Writes text with every line after the first set under the first one's column. */
+static void print_part(FILE *out, const char *label, const char *text)
+{
+	const char *line = text;
+
+	fprintf(out, "\n  %-8s ", label);
+	for (;;) {
+		const char *end = strchr(line, '\n');
+
+		if (!end) {
+			fputs(line, out);
+			return;
+		}
+		fwrite(line, 1, (size_t)(end - line), out);
+		fprintf(out, "\n%11s", "");
+		line = end + 1;
+	}
+}
+
+void error_format(const struct error *error, char *ret_text, size_t size)
+{
+	FILE *out = fmemopen(ret_text, size, "w");
+
+	if (!out) {
+		snprintf(ret_text, size, "%s", error->because);
+		return;
+	}
+	if (error->tried[0] != '\0') {
+		fprintf(out, "cannot %s", error->tried);
+		print_part(out, "because:", error->because);
+	} else {
+		fputs(error->because, out);
+	}
+	if (error->remedy[0] != '\0')
+		print_part(out, "try:", error->remedy);
+	fclose(out);
+	ret_text[size - 1] = '\0';
+}
