@@ -11,6 +11,7 @@
  * the width the guest used (1 to 8 bytes, I/O ports 1, 2 or 4), any alignment, and may reach past the
  * range's end: handlers cope.
  */
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/lock.h"
@@ -33,6 +34,7 @@ struct mem_io {
 	/* mem/bus.c's own */
 	struct mem_io *next;
 	unsigned busy; /* handlers at work */
+	bool overlaid; /* a range added earlier holds some of its addresses */
 	uint64_t hits; /* accesses so far */
 };
 

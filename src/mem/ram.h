@@ -3,8 +3,9 @@
 #define HANDFAST_MEM_RAM_H
 
 /*
- * Guest RAM: one private anonymous reservation per block, aligned to 1 GiB, MADV_HUGEPAGE and
- * MADV_DONTFORK. Blocks do not change after creation, so every call here is safe on any thread.
+ * Guest RAM: one private anonymous reservation per block, aligned to 1 GiB (congruent to its guest
+ * physical address modulo 1 GiB, to be exact), MADV_HUGEPAGE and MADV_DONTFORK. Blocks do not change after
+ * creation, so every call here is safe on any thread.
  */
 #include <stdbool.h>
 #include <stddef.h>
