@@ -10,8 +10,8 @@
 struct pci_host_bridge;
 
 /* Attaches itself at 00.0 of root and to both I/O buses. ecam_size: 1 MiB for each bus number. */
-int pci_host_bridge_create(struct pci_bus *root, struct mem_bus *mmio, struct mem_bus *pio, uint64_t ecam_start,
-			   uint64_t ecam_size, struct pci_host_bridge **ret_bridge);
+int pci_host_bridge_create(struct pci_bus *root, struct mem_bus *mmio, struct mem_bus *pio,
+			   uint64_t ecam_start, uint64_t ecam_size, struct pci_host_bridge **ret_bridge);
 /* Leaves the I/O buses. Its function belongs to the root bus. */
 void pci_host_bridge_destroy(struct pci_host_bridge *bridge);
 

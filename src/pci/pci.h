@@ -6,18 +6,19 @@
  * PCI as the guest sees it: buses, the functions on them, and how configuration accesses find them.
  * Register names and values are those of <linux/pci_regs.h>.
  */
+#include <semaphore.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/lock.h"
 
-#define PCI_BARS 6
-#define PCI_SLOTS 32
-#define PCI_FUNCTIONS 8
+#define PCI_BARS		     6
+#define PCI_SLOTS		     32
+#define PCI_FUNCTIONS		     8
 #define PCI_DEVFN_OF(slot, function) ((uint8_t)((slot) << 3 | (function)))
-#define PCI_CONFIG_SIZE 256
-#define PCIE_CONFIG_SIZE 4096
+#define PCI_CONFIG_SIZE		     256
+#define PCIE_CONFIG_SIZE	     4096
 
 struct pci_bus;
 struct pci_function;
@@ -42,7 +43,11 @@ struct pci_function_ops {
 	 */
 	uint32_t (*config_read)(struct pci_function *function, unsigned offset, unsigned size);
 	void (*config_write)(struct pci_function *function, unsigned offset, unsigned size, uint32_t value);
-	/* To the state after power-on. All vCPUs are stopped. May take long. */
+	/*
+	 * To the state after power-on. May take long. Either all vCPUs are stopped (reset of the machine),
+	 * or one of them calls (a bridge's secondary bus reset) while others may be in config_read or
+	 * config_write of this very function: the function's own lock decides.
+	 */
 	void (*reset)(struct pci_function *function);
 	/* Off the bus already; no access is at work. Frees it. */
 	void (*destroy)(struct pci_function *function);
@@ -61,17 +66,19 @@ struct pci_function {
 	/* pci/bus.c's own */
 	struct pci_bus *bus;
 	uint8_t devfn;
-	unsigned busy; /* configuration accesses at work */
+	unsigned busy;	/* configuration accesses and resets at work */
+	sem_t *drained; /* posted when busy comes down to 0 after a detach */
 };
 
-/* Frees what struct pci_function owns itself. */
+/* Frees what struct pci_function owns itself: its id, and the bus behind it with all functions there. */
 void pci_function_fini(struct pci_function *function);
 
 /*
  * Buses. The root bus is named "pcie.0"; a bridge's bus has the bridge's id.
  */
 int pci_bus_create_root(struct lock *machine_lock, const char *name, struct pci_bus **ret_bus);
-/* The bus behind a bridge, created with the bridge; slots: 1 behind a PCI Express port. */
+/* The bus behind a bridge, created with the bridge and entered as bridge->secondary; slots: 1 behind a
+ * PCI Express port. */
 int pci_bus_create_secondary(struct lock *machine_lock, const char *name, struct pci_function *bridge,
 			     unsigned slots, struct pci_bus **ret_bus);
 /* Detaches and destroys all functions on it, buses behind them included. */
@@ -98,14 +105,15 @@ int pci_bus_free_slot(const struct pci_bus *bus, unsigned *ret_slot);
 int pci_bus_can_attach(const struct pci_bus *bus, uint8_t devfn, bool multifunction);
 /* Takes ownership on success. The guest sees it at once. */
 int pci_bus_attach(struct pci_bus *bus, uint8_t devfn, struct pci_function *function);
-/* Off the bus; waits until no configuration access is at work. Ownership returns to the caller. */
+/* Off the bus; waits until no configuration access is at work. Ownership returns to the caller. Not from
+ * one of the function's own operations, no lock held. */
 void pci_function_detach(struct pci_function *function);
 
 /* After all functions are attached, before the guest runs: every slot with functions has a function 0,
  * and that one says multifunction where there are others. The cause names the slot. */
 int pci_bus_validate(const struct pci_bus *bus);
 
-/* Calls ops->reset for every function of this bus and below. */
+/* Calls ops->reset for every function of this bus and below. Any thread, no lock held. */
 void pci_bus_reset(struct pci_bus *bus);
 
 /*
@@ -113,7 +121,8 @@ void pci_bus_reset(struct pci_bus *bus);
  * against the bridges' secondary and subordinate registers. size 1, 2 or 4. Nobody there: all-ones.
  * The multifunction bit of the header type is put in here.
  */
-uint32_t pci_config_read(struct pci_bus *root, uint8_t bus_number, uint8_t devfn, unsigned offset, unsigned size);
+uint32_t pci_config_read(struct pci_bus *root, uint8_t bus_number, uint8_t devfn, unsigned offset,
+			 unsigned size);
 void pci_config_write(struct pci_bus *root, uint8_t bus_number, uint8_t devfn, unsigned offset, unsigned size,
 		      uint32_t value);
 
