@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The broker's process: answers the VM process's requests one after the other.
+ *
+ * It was forked before any thread and any guest memory, keeps the rights handfast was started with, and
+ * holds nothing of its parent but the folder it was started in: no terminal, no descriptor. What it
+ * opens for the VM it closes once sent. It leaves when the socket ends, which the kernel sees to
+ * however the VM process dies, and meanwhile ignores the signals that a terminal sends to everybody in
+ * it, because it may be in the middle of giving a device back.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <libgen.h>
+#include <linux/close_range.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "base/sysfs.h"
+#include "base/text.h"
+#include "host/broker-priv.h"
+#include "host/check-priv.h"
+#include "host/memlock-priv.h"
+#include "host/names-priv.h"
+#include "host/node-priv.h"
+#include "host/process-priv.h"
+
+#define HOLDERS_SHOWN 8
+
+static int open_kvm(const struct host *host, int *ret_fd)
+{
+	char path[PATH_MAX];
+	int fd = open(sysfs_path(path, "%s/kvm", host->dev), O_RDWR | O_CLOEXEC);
+
+	if (fd < 0) {
+		(void)check_kvm_denied(host, path, errno);
+		return error_tried("use the kernel's KVM");
+	}
+	*ret_fd = fd;
+	return 0;
+}
+
+/* Which folder on the way to path is missing or closed to us. */
+static int explain_path(const char *path, int errnum)
+{
+	char copy[PATH_MAX], here[PATH_MAX];
+	const char *folder;
+	struct stat status;
+
+	(void)text_copy(copy, sizeof(copy), path);
+	folder = dirname(copy);
+	if (errnum == EACCES && access(folder, X_OK) == 0)
+		return node_unreadable(path);
+	if (errnum == ENOENT && stat(folder, &status))
+		error_set(errnum, "the folder %s does not exist", folder);
+	else
+		error_sys(errnum, "%s", path);
+	if (errnum == ENOENT && path[0] != '/' && getcwd(here, sizeof(here)))
+		error_add("the path counts from %s", here);
+	return -errnum;
+}
+
+/* What a file that cannot be read from beginning to end is. */
+static const char *kind_of(mode_t mode)
+{
+	switch (mode & S_IFMT) {
+	case S_IFDIR:
+		return "a folder";
+	case S_IFIFO:
+		return "a pipe";
+	case S_IFSOCK:
+		return "a socket";
+	case S_IFCHR:
+		return "a character device";
+	default:
+		return "of a strange kind";
+	}
+}
+
+static int open_regular(const char *path, int *ret_fd)
+{
+	/* Without O_NONBLOCK, opening a pipe that nobody writes to would never come back. */
+	auto_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	struct stat status;
+
+	if (fd < 0)
+		return explain_path(path, errno);
+	if (fstat(fd, &status))
+		return error_sys(errno, "%s", path);
+	if (!S_ISREG(status.st_mode) && !S_ISBLK(status.st_mode))
+		return error_set(S_ISDIR(status.st_mode) ? EISDIR : EINVAL,
+				 "it is %s, not a file or a block device", kind_of(status.st_mode));
+	if (fcntl(fd, F_SETFL, 0))
+		return error_sys(errno, "%s", path);
+	*ret_fd = fd_steal(&fd);
+	return 0;
+}
+
+static int open_file(const struct broker_request *request, int *ret_fd)
+{
+	int error = open_regular(request->path, ret_fd);
+
+	return error ? error_tried("open the %s %s", request->what, request->path) : 0;
+}
+
+static int device_check(const struct host *host, const struct broker_request *request, pid_t vm,
+			struct broker_device *ret_device)
+{
+	struct findings findings = { 0 };
+	struct host_device device;
+	struct names *names;
+	char text[256];
+	int error = device_load(host, request->bdf, &device);
+
+	if (error)
+		return error_tried("assign %s", bdf_format(request->bdf, text));
+	check_assignable(host, &device, vm, &findings);
+	error = findings_error(&findings);
+	findings_fini(&findings);
+	if (error) {
+		struct error refusal = *error_get();
+
+		check_device_title(host, &device, text, sizeof(text));
+		error_load(&refusal);
+		return error_tried("assign %s", text);
+	}
+	ret_device->bdf = device.bdf;
+	ret_device->group = device.group;
+	ret_device->vendor = device.vendor;
+	ret_device->device = device.device;
+	names = names_open(host);
+	names_device(names, device.vendor, device.device, ret_device->name, sizeof(ret_device->name));
+	names_close(names);
+	return 0;
+}
+
+static int open_container(const struct host *host, int *ret_fd)
+{
+	char path[PATH_MAX];
+	int fd = open(sysfs_path(path, "%s/vfio/vfio", host->dev), O_RDWR | O_CLOEXEC);
+
+	if (fd >= 0) {
+		*ret_fd = fd;
+		return 0;
+	}
+	if (errno == EACCES || errno == EPERM) {
+		node_denied(path, errno);
+	} else if (errno == ENOENT || errno == ENODEV) {
+		error_set(errno, "%s: the kernel's VFIO is not loaded", path);
+		error_try("modprobe vfio-pci    (as root)");
+	} else {
+		error_sys(errno, "%s", path);
+	}
+	return error_tried("open %s", path);
+}
+
+/* The kernel lets one process at a time open a group. */
+static int group_busy(const struct host *host, const char *path)
+{
+	struct process holders[HOLDERS_SHOWN];
+	char names[512];
+	size_t count = process_holders(host, path, 0, holders, HOLDERS_SHOWN);
+
+	if (count)
+		error_set(EBUSY, "it is in use by %s", process_names(holders, count, names, sizeof(names)));
+	else
+		error_set(EBUSY,
+			  "it is in use by a process that cannot be seen from here (another user's, or "
+			  "outside this container)");
+	return error_try("end that virtual machine first, or unplug the device from it");
+}
+
+static int open_group(const struct host *host, uint32_t group, int *ret_fd)
+{
+	char path[PATH_MAX];
+	int fd = open(sysfs_path(path, "%s/vfio/%u", host->dev, group), O_RDWR | O_CLOEXEC);
+
+	if (fd >= 0) {
+		*ret_fd = fd;
+		return 0;
+	}
+	if (errno == EBUSY)
+		group_busy(host, path);
+	else if (errno == EACCES || errno == EPERM)
+		node_denied(path, errno);
+	else if (errno == ENOENT)
+		error_set(ENOENT, "no device of IOMMU group %u is bound to vfio-pci", group);
+	else
+		error_sys(errno, "%s", path);
+	return error_tried("open %s", path);
+}
+
+static uint64_t meminfo(const char *text, const char *key)
+{
+	const char *line = strstr(text, key);
+
+	return line ? strtoull(line + strlen(key), NULL, 10) * 1024 : 0;
+}
+
+static int memory(const struct host *host, uint64_t *ret_total, uint64_t *ret_available)
+{
+	char path[PATH_MAX];
+	auto_free char *text = NULL;
+	int error = sysfs_read_file(sysfs_path(path, "%s/meminfo", host->proc), &text, NULL);
+
+	if (error)
+		return error_tried("find out how much memory this host has");
+	*ret_total = meminfo(text, "MemTotal:");
+	*ret_available = meminfo(text, "MemAvailable:");
+	return 0;
+}
+
+static int allow_memlock(const struct host *host, pid_t vm, uint64_t bytes)
+{
+	char size[32];
+	int error = memlock_allow(host, vm, bytes);
+
+	return error ? error_tried("lock %s of guest memory", text_size(bytes, size, sizeof(size))) : 0;
+}
+
+static int dispatch(const struct host *host, const struct broker_request *request, pid_t vm,
+		    struct broker_answer *answer, int *fd)
+{
+	switch ((enum broker_verb)request->verb) {
+	case BROKER_OPEN_KVM:
+		return open_kvm(host, fd);
+	case BROKER_OPEN_FILE:
+		return open_file(request, fd);
+	case BROKER_DEVICE_CHECK:
+		return device_check(host, request, vm, &answer->device);
+	case BROKER_OPEN_CONTAINER:
+		return open_container(host, fd);
+	case BROKER_OPEN_GROUP:
+		return open_group(host, request->group, fd);
+	case BROKER_ALLOW_MEMLOCK:
+		return allow_memlock(host, vm, request->bytes);
+	case BROKER_MEMORY:
+		return memory(host, &answer->total, &answer->available);
+	}
+	return error_set(EPROTO, "the broker was asked for something it does not know (%u)", request->verb);
+}
+
+/* Gives up what was inherited and is not needed. */
+static int settle(int socket)
+{
+	static const int ignored[] = { SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGQUIT, SIGUSR1, SIGUSR2 };
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (null < 0)
+		return -1;
+	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
+		(void)signal(ignored[i], SIG_IGN);
+	(void)setsid();
+	(void)prctl(PR_SET_NAME, "handfast-broker");
+	if (socket != 3 && dup3(socket, 3, O_CLOEXEC) < 0)
+		return -1;
+	for (int fd = 0; fd < 3; fd++) {
+		if (null != fd && dup2(null, fd) < 0)
+			return -1;
+	}
+	close_range(4, ~0U, 0);
+	return 3;
+}
+
+_Noreturn void broker_serve(const struct host *host, int socket)
+{
+	struct broker_request request;
+	struct broker_answer answer;
+	pid_t vm;
+
+	socket = settle(socket);
+	while (socket >= 0 && io_receive(socket, &request, sizeof(request), NULL, &vm) == 0) {
+		int fd = -1, error;
+
+		request.what[sizeof(request.what) - 1] = '\0';
+		request.path[sizeof(request.path) - 1] = '\0';
+		memset(&answer, 0, sizeof(answer));
+		if (dispatch(host, &request, vm, &answer, &fd))
+			answer.error = *error_get();
+		error = io_send(socket, &answer, sizeof(answer), fd);
+		if (fd >= 0)
+			close(fd);
+		if (error)
+			break;
+	}
+	_exit(0);
+}

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The VM process's end of the broker.
+ *
+ * Theory of operation. One socket, one request at a time: a caller takes the turn, sends, waits for the
+ * answer. Since turns are taken, an answer always belongs to the last request. When a send or a
+ * receive fails the two ends may disagree on that, so the socket is shut for good and every later call
+ * fails with EPIPE; the child sees its socket end and leaves.
+ */
+#include "host/broker.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/io.h"
+#include "base/text.h"
+#include "host/broker-priv.h"
+
+struct broker {
+	pthread_mutex_t turn;
+	int socket; /* -1 once the two ends lost each other */
+	pid_t child;
+};
+
+/* Forks the child onto its end of the pair. */
+static int start_child(const struct host *host, int pair[2], pid_t *ret_child)
+{
+	int on = 1;
+	pid_t child;
+
+	/* The kernel then vouches for who asks, also after the VM process became a daemon. */
+	if (setsockopt(pair[1], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)))
+		return error_sys(errno, "the socket to the broker");
+	(void)fflush(NULL); /* or the child would own a copy of what is not written yet */
+	child = fork();
+	if (child < 0)
+		return error_sys(errno, "fork");
+	if (child == 0)
+		broker_serve(host, pair[1]);
+	*ret_child = child;
+	return 0;
+}
+
+int broker_start_on(const struct host *host, struct broker **ret_broker)
+{
+	struct broker *broker = malloc(sizeof(*broker));
+	int pair[2], error;
+
+	if (!broker)
+		return error_sys(ENOMEM, "the broker");
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair)) {
+		error = error_sys(errno, "the socket to the broker");
+		free(broker);
+		return error;
+	}
+	error = start_child(host, pair, &broker->child);
+	close(pair[1]);
+	if (error) {
+		close(pair[0]);
+		free(broker);
+		return error_tried("start the broker");
+	}
+	broker->socket = pair[0];
+	pthread_mutex_init(&broker->turn, NULL);
+	*ret_broker = broker;
+	return 0;
+}
+
+int broker_start(struct broker **ret_broker)
+{
+	struct host host;
+
+	host_init(&host);
+	return broker_start_on(&host, ret_broker);
+}
+
+void broker_stop(struct broker *broker)
+{
+	if (!broker)
+		return;
+	if (broker->socket >= 0)
+		close(broker->socket);
+	while (waitpid(broker->child, NULL, 0) < 0 && errno == EINTR)
+		;
+	pthread_mutex_destroy(&broker->turn);
+	free(broker);
+}
+
+/* With the turn taken. */
+static int exchange(struct broker *broker, const struct broker_request *request, struct broker_answer *answer,
+		    int *fd)
+{
+	int error;
+
+	if (broker->socket < 0)
+		return error_set(EPIPE, "the broker, handfast's process for host work, has ended");
+	error = io_send(broker->socket, request, sizeof(*request), -1);
+	if (!error)
+		error = io_receive(broker->socket, answer, sizeof(*answer), fd, NULL);
+	if (!error)
+		return 0;
+	close(broker->socket);
+	broker->socket = -1;
+	return error_set(EPIPE, "the broker, handfast's process for host work, has ended");
+}
+
+/* One request; ret_answer and ret_fd may be NULL where the verb has none. */
+static int ask(struct broker *broker, const struct broker_request *request, struct broker_answer *ret_answer,
+	       int *ret_fd)
+{
+	struct broker_answer answer = { 0 };
+	int fd = -1, error;
+
+	pthread_mutex_lock(&broker->turn);
+	error = exchange(broker, request, &answer, &fd);
+	pthread_mutex_unlock(&broker->turn);
+	if (!error && answer.error.errnum)
+		error = error_load(&answer.error);
+	if (!error && ret_fd && fd < 0)
+		error = error_set(EPROTO, "the broker sent no descriptor");
+	if (error || !ret_fd) {
+		if (fd >= 0)
+			close(fd);
+	} else {
+		*ret_fd = fd;
+	}
+	if (!error && ret_answer)
+		*ret_answer = answer;
+	return error;
+}
+
+int broker_open_kvm(struct broker *broker, int *ret_fd)
+{
+	struct broker_request request = { .verb = BROKER_OPEN_KVM };
+
+	return ask(broker, &request, NULL, ret_fd);
+}
+
+int broker_open_file(struct broker *broker, const char *what, const char *path, int *ret_fd)
+{
+	struct broker_request request = { .verb = BROKER_OPEN_FILE };
+
+	(void)text_copy(request.what, sizeof(request.what), what);
+	if (!text_copy(request.path, sizeof(request.path), path)) {
+		error_set(ENAMETOOLONG, "its path is longer than %d bytes", PATH_MAX - 1);
+		return error_tried("open the %s", what);
+	}
+	return ask(broker, &request, NULL, ret_fd);
+}
+
+int broker_device_check(struct broker *broker, struct bdf bdf, struct broker_device *ret_device)
+{
+	struct broker_request request = { .verb = BROKER_DEVICE_CHECK, .bdf = bdf };
+	struct broker_answer answer;
+	int error = ask(broker, &request, &answer, NULL);
+
+	if (!error)
+		*ret_device = answer.device;
+	return error;
+}
+
+int broker_open_container(struct broker *broker, int *ret_fd)
+{
+	struct broker_request request = { .verb = BROKER_OPEN_CONTAINER };
+
+	return ask(broker, &request, NULL, ret_fd);
+}
+
+int broker_open_group(struct broker *broker, uint32_t group, int *ret_fd)
+{
+	struct broker_request request = { .verb = BROKER_OPEN_GROUP, .group = group };
+
+	return ask(broker, &request, NULL, ret_fd);
+}
+
+int broker_allow_memlock(struct broker *broker, uint64_t bytes)
+{
+	struct broker_request request = { .verb = BROKER_ALLOW_MEMLOCK, .bytes = bytes };
+
+	return ask(broker, &request, NULL, NULL);
+}
+
+int broker_memory(struct broker *broker, uint64_t *ret_total, uint64_t *ret_available)
+{
+	struct broker_request request = { .verb = BROKER_MEMORY };
+	struct broker_answer answer;
+	int error = ask(broker, &request, &answer, NULL);
+
+	if (error)
+		return error;
+	*ret_total = answer.total;
+	*ret_available = answer.available;
+	return 0;
+}

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Whether one device can be handed to a VM as things stand. */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/sysfs.h"
+#include "host/check-priv.h"
+#include "host/group-priv.h"
+#include "host/names-priv.h"
+#include "host/node-priv.h"
+#include "host/process-priv.h"
+
+#define HOLDERS_SHOWN 8
+
+const char *check_device_title(const struct host *host, const struct host_device *device, char *ret_text,
+			       size_t size)
+{
+	char name[128];
+	struct names *names = names_open(host);
+
+	names_device(names, device->vendor, device->device, name, sizeof(name));
+	names_close(names);
+	(void)snprintf(ret_text, size, "%s (%04x:%04x %s)", device->text, device->vendor, device->device,
+		       name);
+	return ret_text;
+}
+
+static void check_driver(const struct host_device *device, struct findings *findings)
+{
+	if (driver_is_vfio(device->driver)) {
+		findings_ok(findings, "driver", "bound to %s", device->driver);
+		return;
+	}
+	if (device->driver[0])
+		findings_obstacle(findings, "driver", EBUSY, "%s is bound to %s, the host's own driver",
+				  device->text, device->driver);
+	else
+		findings_obstacle(findings, "driver", ENODEV,
+				  "%s is bound to no driver; it has to be vfio-pci", device->text);
+	findings_cure(findings, "handfast bind %s", device->text);
+}
+
+/* Who makes the group unviable; the device itself is check_driver()'s to name. */
+static void check_group(const struct host *host, const struct host_device *device, struct findings *findings)
+{
+	struct iommu_group group = { 0 };
+	char cure[1024];
+	size_t used = 0, culprits = 0;
+
+	if (group_load(host, device->group, &group)) {
+		findings_obstacle_error(findings, "group");
+		return;
+	}
+	for (size_t i = 0; i < group.count; i++) {
+		const struct group_member *member = &group.members[i];
+
+		if (!member->blocks || strcmp(member->name, device->text) == 0)
+			continue;
+		culprits++;
+		findings_obstacle(findings, "group", EBUSY, "IOMMU group %u is not viable: %s is bound to %s",
+				  group.number, member->name, member->driver);
+		if (member->is_pci)
+			findings_cure(findings, "handfast bind %s", member->name);
+	}
+	if (!culprits) {
+		cure[0] = '\0';
+		for (size_t i = 0; i < group.count && used < sizeof(cure); i++) {
+			const struct group_member *member = &group.members[i];
+
+			if (strcmp(member->name, device->text) == 0)
+				continue;
+			used += (size_t)snprintf(cure + used, sizeof(cure) - used, ", %s (%s)", member->name,
+						 member->driver[0] ? member->driver : "no driver");
+		}
+		findings_ok(findings, "group", "IOMMU group %u: %s%s", group.number,
+			    cure[0] ? "with " : "the device alone", cure[0] ? cure + 2 : "");
+	}
+	group_fini(&group);
+}
+
+static void check_node(const struct host *host, const struct host_device *device, struct findings *findings)
+{
+	char path[PATH_MAX];
+	int error = node_check(sysfs_path(path, "%s/vfio/%u", host->dev, device->group));
+
+	if (!error) {
+		findings_ok(findings, "node", "%s can be opened", path);
+	} else if (error == -ENOENT) {
+		findings_obstacle(
+			findings, "node", ENOENT,
+			"%s does not exist, though %s is bound to %s: this %s does not show the host's "
+			"device nodes",
+			path, device->text, device->driver, host->dev);
+		findings_cure(findings, "run on the host, or give the container that node");
+	} else {
+		findings_obstacle_error(findings, "node");
+	}
+}
+
+static void check_holders_of(const struct host *host, const char *path, pid_t except,
+			     struct findings *findings)
+{
+	struct process holders[HOLDERS_SHOWN];
+	char names[512];
+	size_t count = process_holders(host, path, except, holders, HOLDERS_SHOWN);
+
+	if (!count)
+		return;
+	findings_obstacle(findings, "use", EBUSY, "%s is in use by %s", path,
+			  process_names(holders, count, names, sizeof(names)));
+	findings_cure(findings, "end that virtual machine first, or unplug the device from it");
+}
+
+void check_holders(const struct host *host, const struct host_device *device, pid_t except,
+		   struct findings *findings)
+{
+	char path[PATH_MAX];
+	auto_dir DIR *dir = NULL;
+	struct dirent *entry;
+
+	if (device->has_group)
+		check_holders_of(host, sysfs_path(path, "%s/vfio/%u", host->dev, device->group), except,
+				 findings);
+	/* The device's own character device, on kernels that have them. */
+	dir = opendir(device_path(host, device->bdf, "vfio-dev", path));
+	while (dir && (entry = readdir(dir))) {
+		if (entry->d_name[0] != '.')
+			check_holders_of(host,
+					 sysfs_path(path, "%s/vfio/devices/%s", host->dev, entry->d_name),
+					 except, findings);
+	}
+}
+
+static void check_reset(const struct host_device *device, struct findings *findings)
+{
+	if (!device->tells_reset)
+		return;
+	if (device->reset_methods[0])
+		findings_ok(findings, "reset", "%s", device->reset_methods);
+	else
+		findings_warning(
+			findings, "reset",
+			"the kernel knows no way to reset this device: a guest may meet it as the last "
+			"user left it");
+}
+
+void check_assignable(const struct host *host, const struct host_device *device, pid_t except,
+		      struct findings *findings)
+{
+	(void)snprintf(findings->subject, sizeof(findings->subject), "%s", device->text);
+	if (device->is_bridge) {
+		findings_obstacle(findings, "kind", EINVAL,
+				  "%s is a bridge; only devices behind bridges can be assigned",
+				  device->text);
+		return;
+	}
+	if (!device->has_group) {
+		size_t before = findings->count;
+
+		check_iommu(host, findings);
+		if (findings->count > before && findings->list[findings->count - 1].level == FINDING_OK) {
+			findings_obstacle(findings, "group", ENODEV,
+					  "%s has no IOMMU group: it is not behind the IOMMU", device->text);
+			findings_cure(findings,
+				      "dmesg | grep -i -e DMAR -e AMD-Vi    (says what the IOMMU covers)");
+		}
+		return;
+	}
+	check_driver(device, findings);
+	check_group(host, device, findings);
+	check_interrupt_remapping(host, findings);
+	if (driver_is_vfio(device->driver)) {
+		check_node(host, device, findings);
+		check_holders(host, device, except, findings);
+	}
+	check_reset(device, findings);
+	if (strcmp(device->power_state, "D3cold") == 0)
+		findings_warning(findings, "power", "in D3cold; it is woken when it is opened");
+}
