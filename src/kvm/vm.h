@@ -14,6 +14,10 @@ struct kvm_vm;
 int kvm_vm_create(int kvm_fd, struct kvm_vm **ret_vm);
 void kvm_vm_destroy(struct kvm_vm *vm); /* vCPUs are gone already */
 
+/* Puts PIC, IOAPIC and PIT into their state at power-on, for a guest reset. All vCPUs are stopped; their own
+ * state is kvm_vcpu_reset()'s. Routes and irqfds stay. Errors name the ioctl. */
+int kvm_vm_reset(struct kvm_vm *vm);
+
 /* The most vCPUs KVM_CAP_MAX_VCPUS allows here. */
 unsigned kvm_vm_max_vcpus(const struct kvm_vm *vm);
 /* Guest physical address bits that the host's processor and KVM offer (CPUID 0x80000008 EAX[7:0] as
