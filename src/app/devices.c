@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "app/devices.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/text.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static int plan_root_port(struct keyvals *keyvals, struct device_plan *plan)
+{
+	uint64_t port = 0, chassis = 0, slot = 0;
+	bool hotplug = false;
+	int error;
+
+	if (!plan->id) {
+		error_set(EINVAL, "it has no id, and the id is the name of the bus behind the port");
+		return error_try("add id=pcie.1, and bus=pcie.1 to the device behind it");
+	}
+	error = keyvals_take_u64(keyvals, "port", 255, &port);
+	if (error == 0)
+		error = keyvals_take_u64(keyvals, "chassis", 255, &chassis);
+	slot = port;
+	if (error == 0)
+		error = keyvals_take_u64(keyvals, "slot", 8191, &slot);
+	if (error == 0)
+		error = keyvals_take_bool(keyvals, "hotplug", &hotplug);
+	if (error < 0)
+		return error;
+	if (hotplug) {
+		error_set(ENOTSUP, "devices cannot be plugged in while the VM runs yet");
+		return error_try("leave hotplug= out");
+	}
+	plan->root_port = (struct pci_root_port_options){
+		.id = plan->id,
+		.port = (uint8_t)port,
+		.chassis = (uint8_t)chassis,
+		.slot = (uint16_t)slot,
+		.multifunction = plan->multifunction,
+	};
+	return 0;
+}
+
+static int create_root_port(const struct device_handles *handles, const struct device_plan *plan,
+			    struct pci_function **ret_function)
+{
+	return pci_root_port_create(handles->machine_lock, &plan->root_port, ret_function);
+}
+
+static int plan_vfio_pci(struct keyvals *keyvals, struct device_plan *plan)
+{
+	const char *host = keyvals_take(keyvals, "host");
+
+	if (!host) {
+		error_set(EINVAL, "it does not say which device of the host");
+		return error_try("add host=DDDD:BB:DD.F (`handfast list` shows the devices)");
+	}
+	return bdf_parse(host, &plan->host);
+}
+
+static int create_vfio_pci(const struct device_handles *handles, const struct device_plan *plan,
+			   struct pci_function **ret_function)
+{
+	const struct vfio_pci_options options = {
+		.id = plan->id,
+		.host = plan->host,
+		.multifunction = plan->multifunction,
+	};
+
+	return vfio_pci_create(handles->vfio, &options, ret_function);
+}
+
+#define KEYS_OF_EVERY_DEVICE                                                                              \
+	{ "id", "ID", "its name", NULL }, { "bus", "BUS", "the bus it sits on (default: pcie.0)", NULL }, \
+		{ "addr", "SLOT[.FUNCTION]",                                                              \
+		  "where on that bus, 0x3 or 0x03.0x0 (default: the first free slot)", NULL },            \
+	{                                                                                                 \
+		"multifunction", "on|off", "function 0 of several (default: off)", NULL                   \
+	}
+
+static const struct keyval_key root_port_keys[] = {
+	KEYS_OF_EVERY_DEVICE,
+	{ "port", "N", "port number", NULL },
+	{ "chassis", "N", "chassis number", NULL },
+	{ "slot", "N", "physical slot number (default: the port number)", NULL },
+	{ "hotplug", "off", "nothing can be plugged in later yet", NULL },
+	{ "io-reserve", NULL, NULL, "windows are sized from the devices behind the port" },
+	{ "mem-reserve", NULL, NULL, "windows are sized from the devices behind the port" },
+	{ "pref64-reserve", NULL, NULL, "windows are sized from the devices behind the port" },
+};
+
+static const struct keyval_key vfio_pci_keys[] = {
+	{ "host", "[DDDD:]BB:DD.F", "the host's device (`handfast list` shows them)", NULL },
+	KEYS_OF_EVERY_DEVICE,
+	{ "sysfsdev", NULL, NULL, "name the device by host=; mediated devices are not there yet" },
+	{ "managed", NULL, NULL, "bind and give back the device by `handfast bind` and `handfast unbind`" },
+	{ "vf-token", NULL, NULL, "virtual functions that need a token are not there yet" },
+	{ "iommufd", NULL, NULL, "iommufd is not there yet; groups and type1 are used" },
+	{ "fd", NULL, NULL, "handfast opens the device itself" },
+	{ "romfile", NULL, NULL, "option ROMs are not there yet" },
+	{ "rombar", NULL, NULL, "option ROMs are not there yet, none is shown" },
+	{ "bootindex", NULL, NULL, "firmware is not there yet; boot a kernel by -kernel" },
+	{ "enable-migration", NULL, NULL, "migration is not supported" },
+	{ "display", NULL, NULL, "there is no emulated display" },
+	{ "ramfb", NULL, NULL, "there is no emulated display" },
+	{ "x-vga", NULL, NULL, "legacy VGA ranges are not passed through" },
+	{ "x-igd-opregion", NULL, NULL, "integrated Intel graphics need more than the device itself" },
+	{ "x-igd-lpc", NULL, NULL, "integrated Intel graphics need more than the device itself" },
+	{ "x-igd-gms", NULL, NULL, "integrated Intel graphics need more than the device itself" },
+	{ "x-igd-legacy-mode", NULL, NULL, "integrated Intel graphics need more than the device itself" },
+};
+
+static const struct device_kind kinds[] = {
+	{ "pcie-root-port", "a PCI Express root port, with a bus of one slot behind it", root_port_keys,
+	  COUNT(root_port_keys), false, plan_root_port, create_root_port },
+	{ "vfio-pci", "a PCI device of the host, passed through", vfio_pci_keys, COUNT(vfio_pci_keys), true,
+	  plan_vfio_pci, create_vfio_pci },
+};
+
+/* Devices of other monitors that people may ask for, and why they are not here. */
+static const struct {
+	const char *prefix;
+	const char *refusal;
+} unsupported[] = {
+	{ "intel-iommu", "a virtual IOMMU is not supported" },
+	{ "amd-iommu", "a virtual IOMMU is not supported" },
+	{ "virtio-iommu", "a virtual IOMMU is not supported" },
+	{ "vfio-user", "devices served over the vfio-user protocol are not supported" },
+	{ "vfio-", "only vfio-pci is supported" },
+	{ "virtio-", "virtio devices are not there yet; pass a device through by vfio-pci" },
+	{ "vhost-", "virtio devices are not there yet; pass a device through by vfio-pci" },
+	{ "nvme", "there is no emulated NVMe; pass one through by vfio-pci" },
+	{ "e1000", "there is no emulated network card; pass one through by vfio-pci" },
+	{ "usb", "there is no emulated USB; pass a controller through by vfio-pci" },
+	{ "qemu-xhci", "there is no emulated USB; pass a controller through by vfio-pci" },
+};
+
+static int unknown_kind(const char *name)
+{
+	for (size_t i = 0; i < COUNT(unsupported); i++) {
+		if (strncmp(name, unsupported[i].prefix, strlen(unsupported[i].prefix)) == 0) {
+			error_set(ENOTSUP, "%s", unsupported[i].refusal);
+			error_tried("make a device '%s'", name);
+			return error_try("handfast -device help");
+		}
+	}
+	error_set(EINVAL, "'%s' is not a valid device model name", name);
+	return error_try("handfast -device help");
+}
+
+static const struct device_kind *find_kind(const char *name)
+{
+	for (size_t i = 0; i < COUNT(kinds); i++) {
+		if (strcmp(kinds[i].name, name) == 0)
+			return &kinds[i];
+	}
+	unknown_kind(name);
+	return NULL;
+}
+
+/* A number of at most max. bare: without 0x, where QEMU reads hexadecimal and StratoVirt decimal. */
+static int read_addr_part(const char *text, size_t length, uint64_t max, const char *what,
+			  uint64_t *ret_value)
+{
+	char part[8], hex[12];
+	uint64_t value;
+	int error;
+
+	if (length == 0 || length >= sizeof(part))
+		return error_set(EINVAL, "'%.*s' is not a %s", (int)length, text, what);
+	memcpy(part, text, length);
+	part[length] = '\0';
+	if (part[0] == '0' && (part[1] == 'x' || part[1] == 'X')) {
+		error = text_to_u64(part, 255, &value);
+	} else {
+		uint64_t decimal;
+
+		for (size_t i = 0; i < length; i++) {
+			if (!isxdigit((unsigned char)part[i]))
+				return error_set(EINVAL, "'%s' is not a %s", part, what);
+		}
+		snprintf(hex, sizeof(hex), "0x%s", part);
+		error = text_to_u64(hex, 255, &value);
+		if (error == 0 && text_to_u64(part, 255, &decimal) == 0 && decimal != value) {
+			error_set(EINVAL, "'%s' is %u to QEMU and %u to StratoVirt", part, (unsigned)value,
+				  (unsigned)decimal);
+			return error_try("write 0x%x or 0x%x", (unsigned)value, (unsigned)decimal);
+		}
+	}
+	if (error < 0)
+		return error_set(EINVAL, "'%s' is not a %s", part, what);
+	if (value > max)
+		return error_set(EINVAL, "%s %s is too large: 0 to 0x%x", what, part, (unsigned)max);
+	*ret_value = value;
+	return 0;
+}
+
+int device_addr_parse(const char *text, uint8_t *ret_devfn)
+{
+	const char *dot = strchr(text, '.');
+	uint64_t slot, function = 0;
+	int error =
+		read_addr_part(text, dot ? (size_t)(dot - text) : strlen(text), PCI_SLOTS - 1, "slot", &slot);
+
+	if (error == 0 && dot)
+		error = read_addr_part(dot + 1, strlen(dot + 1), PCI_FUNCTIONS - 1, "function", &function);
+	if (error < 0) {
+		error_tried("use addr=%s", text);
+		return error_get()->remedy[0] ? error
+					      : error_try("addr=0x3, or addr=0x03.0x0 for slot and function");
+	}
+	*ret_devfn = PCI_DEVFN_OF((unsigned)slot, (unsigned)function);
+	return 0;
+}
+
+/* The keys of every device. */
+static int plan_common(struct keyvals *keyvals, struct device_plan *plan)
+{
+	const char *id = keyvals_take(keyvals, "id");
+	const char *bus = keyvals_take(keyvals, "bus");
+	const char *addr = keyvals_take(keyvals, "addr");
+
+	if (id && *id == '\0')
+		return error_set(EINVAL, "its id is empty");
+	plan->id = id ? strdup(id) : NULL;
+	plan->bus = strdup(bus ? bus : "pcie.0");
+	if (!plan->bus || (id && !plan->id))
+		return error_sys(ENOMEM, "options");
+	plan->placed = addr != NULL;
+	if (addr) {
+		int error = device_addr_parse(addr, &plan->devfn);
+
+		if (error < 0)
+			return error;
+	}
+	return keyvals_take_bool(keyvals, "multifunction", &plan->multifunction);
+}
+
+int device_plan_read(const char *argument, struct device_plan *ret_plan)
+{
+	struct device_plan plan = { 0 };
+	struct keyvals keyvals;
+	const char *driver;
+	char what[64];
+	int error;
+
+	if (argument[0] == '{') {
+		error_set(ENOTSUP, "devices in JSON are not there yet");
+		return error_try("-device DRIVER,KEY=VALUE,...");
+	}
+	error = keyvals_parse(argument, "driver", &keyvals);
+	if (error < 0)
+		return error_tried("use -device %s", argument);
+	driver = keyvals_take(&keyvals, "driver");
+	plan.kind = driver ? find_kind(driver) : NULL;
+	if (!driver)
+		error = error_set(EINVAL, "it names no driver");
+	else if (!plan.kind)
+		error = -error_get()->errnum;
+	if (error == 0) {
+		/* "driver" was the first word; what is left are the device's own keys. */
+		struct keyvals own = keyvals;
+
+		memmove(&own.items[0], &own.items[1], (--own.count) * sizeof(own.items[0]));
+		snprintf(what, sizeof(what), "-device %s", plan.kind->name);
+		error = keyvals_check(&own, what, plan.kind->keys, plan.kind->key_count);
+		if (error == 0)
+			error = plan_common(&own, &plan);
+		if (error == 0)
+			error = plan.kind->plan(&own, &plan);
+	}
+	keyvals_free(&keyvals);
+	if (error < 0) {
+		device_plan_free(&plan);
+		return error_tried("use -device %s", argument);
+	}
+	*ret_plan = plan;
+	return 0;
+}
+
+void device_plan_free(struct device_plan *plan)
+{
+	free(plan->id);
+	free(plan->bus);
+	*plan = (struct device_plan){ 0 };
+}
+
+int device_print_help(const char *argument)
+{
+	const struct device_kind *kind;
+	const char *comma = strchr(argument, ',');
+	char name[64];
+
+	if (strcmp(argument, "help") == 0 || strcmp(argument, "?") == 0) {
+		for (size_t i = 0; i < COUNT(kinds); i++)
+			printf("%-16s %s\n", kinds[i].name, kinds[i].summary);
+		return 1;
+	}
+	if (!comma || (strcmp(comma, ",help") != 0 && strcmp(comma, ",?") != 0))
+		return 0;
+	snprintf(name, sizeof(name), "%.*s", (int)(comma - argument), argument);
+	kind = find_kind(name);
+	if (!kind)
+		return -error_get()->errnum;
+	printf("%s: %s\n", kind->name, kind->summary);
+	keyvals_print_help(kind->keys, kind->key_count);
+	return 1;
+}
+
+const char *device_plan_name(const struct device_plan *plan, char *ret_text, size_t size)
+{
+	char bdf[BDF_TEXT_SIZE];
+
+	if (plan->id)
+		snprintf(ret_text, size, "%s '%s'", plan->kind->name, plan->id);
+	else
+		snprintf(ret_text, size, "%s %s", plan->kind->name, bdf_format(plan->host, bdf));
+	return ret_text;
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef HANDFAST_APP_DEVICES_H
+#define HANDFAST_APP_DEVICES_H
+
+/*
+ * The kinds of device that -device knows: one table, from which creation, `-device help` and the man page
+ * come. A device is planned first (its words read, its place found, nothing touched) and created later.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "app/keyval.h"
+#include "pci/pci.h"
+#include "pci/root_port.h"
+#include "vfio/vfio.h"
+
+struct device_kind;
+
+/* What one -device asks for. */
+struct device_plan {
+	const struct device_kind *kind;
+	char *id;  /* NULL: none given */
+	char *bus; /* name of the bus */
+	bool placed;
+	uint8_t devfn; /* valid where placed */
+	bool multifunction;
+	struct pci_root_port_options root_port;
+	struct bdf host;
+};
+
+/* Handles that creation may use. */
+struct device_handles {
+	struct lock *machine_lock;
+	struct vfio *vfio;
+};
+
+struct device_kind {
+	const char *name;
+	const char *summary;
+	const struct keyval_key *keys;
+	size_t key_count;
+	bool host_device; /* plan->host is a device of the host */
+	/* Reads the kind's own keys. */
+	int (*plan)(struct keyvals *keyvals, struct device_plan *plan);
+	int (*create)(const struct device_handles *handles, const struct device_plan *plan,
+		      struct pci_function **ret_function);
+};
+
+/* argument: what stands behind -device. Errors name the key. */
+int device_plan_read(const char *argument, struct device_plan *ret_plan);
+void device_plan_free(struct device_plan *plan);
+
+/*
+ * Looks at all plans together and gives a place to those without one: ids unique, buses there, slots in
+ * range and free, multifunction rules, no host device twice. Touches nothing.
+ */
+int device_plans_place(struct device_plan *plans, unsigned count);
+
+/* "0x3", "3", "05", "0x03.0x0", "8.2", "1f.3": a slot and a function. A bare number that reads differently as
+ * decimal (StratoVirt) and hexadecimal (QEMU) is refused. */
+int device_addr_parse(const char *text, uint8_t *ret_devfn);
+
+/* For `-device help` and `-device DRIVER,help`: prints and returns 1 (-EINVAL: no such driver); 0 where
+ * the argument asks for no help. */
+int device_print_help(const char *argument);
+
+/* "vfio-pci 'net'", or without an id "vfio-pci 0000:1a:00.3"; returns ret_text. */
+const char *device_plan_name(const struct device_plan *plan, char *ret_text, size_t size);
+
+#endif

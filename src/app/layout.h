@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef HANDFAST_APP_LAYOUT_H
+#define HANDFAST_APP_LAYOUT_H
+
+/*
+ * Where things stand in the guest physical address space of a q35 machine:
+ *
+ *     0            RAM, at most 2 GiB
+ *     0x80000000   PCI window below 4 GiB (1.5 GiB)
+ *     0xe0000000   ECAM (256 MiB)
+ *     0xfec00000   IOAPIC, local APICs and what else a PC has up there
+ *     4 GiB        the rest of RAM, around AMD's hole below 1 TiB
+ *     behind it    PCI window above 4 GiB
+ */
+#include <stdint.h>
+
+#include "mem/ram.h"
+
+#define LAYOUT_LOW_RAM_MAX    UINT64_C(0x80000000)
+#define LAYOUT_MMIO32_START   UINT64_C(0x80000000)
+#define LAYOUT_MMIO32_SIZE    UINT64_C(0x60000000)
+#define LAYOUT_ECAM_START     UINT64_C(0xe0000000)
+#define LAYOUT_ECAM_SIZE      UINT64_C(0x10000000)
+#define LAYOUT_PLATFORM_START UINT64_C(0xfec00000)
+#define LAYOUT_PLATFORM_SIZE  UINT64_C(0x01400000)
+#define LAYOUT_IO_START	      0x1000
+#define LAYOUT_IO_END	      0xffff
+
+struct layout {
+	struct mem_range ram[MEM_RAM_BLOCKS_MAX];
+	size_t ram_count;
+	struct mem_range mmio32;
+	struct mem_range mmio64; /* size 0: no room for one */
+};
+
+/*
+ * ram_size: bytes, a multiple of 4 KiB, not 0. phys_bits: the guest's physical address width.
+ * Errors: EFBIG where the address width cannot hold that memory.
+ */
+int layout_make(uint64_t ram_size, unsigned phys_bits, struct layout *ret_layout);
+
+#endif

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "app/machine-priv.h"
+#include "base/error.h"
+#include "base/text.h"
+
+/* Fail before touching anything (DESIGN's rule 7): nothing here changes the host. */
+
+static int plan_devices(struct machine *machine)
+{
+	const struct options *options = machine->options;
+
+	machine->plans = calloc(options->device_count ? options->device_count : 1, sizeof(machine->plans[0]));
+	if (!machine->plans)
+		return error_sys(ENOMEM, "devices");
+	for (; machine->plan_count < options->device_count; machine->plan_count++) {
+		int error = device_plan_read(options->devices[machine->plan_count],
+					     &machine->plans[machine->plan_count]);
+
+		if (error < 0)
+			return error;
+	}
+	return device_plans_place(machine->plans, machine->plan_count);
+}
+
+static unsigned count_host_devices(const struct machine *machine)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < machine->plan_count; i++)
+		count += machine->plans[i].kind->host_device;
+	return count;
+}
+
+/* Pinned memory cannot be swapped: with a device, all of it has to be there. */
+static int check_memory(struct machine *machine)
+{
+	bool pinned = count_host_devices(machine) > 0;
+	uint64_t total, available, limit;
+	char need[32], have[32];
+	int error = broker_memory(machine->broker, &total, &available);
+
+	if (error < 0)
+		return error;
+	limit = pinned || machine->options->prealloc ? available : total;
+	if (machine->options->memory <= limit)
+		return 0;
+	text_size(machine->options->memory, need, sizeof(need));
+	error_set(ENOMEM,
+		  limit == total ? "this host has %s in all"
+				 : "this host has %s free, and a guest with an assigned device has all its "
+				   "memory pinned",
+		  text_size(limit / (1 << 20) * (1 << 20), have, sizeof(have)));
+	error_tried("give the guest %s of memory", need);
+	return error_try("give it less with -m, or free memory on the host");
+}
+
+static int check_kernel(struct machine *machine)
+{
+	const struct options *options = machine->options;
+	struct boot_linux_options linux_options;
+	int error;
+
+	if (!options->kernel) {
+		error_set(EINVAL, "there is nothing to boot");
+		error_tried("start the VM");
+		return error_try("add -kernel FILE with a Linux image, and -append TEXT");
+	}
+	error = broker_open_file(machine->broker, "kernel image", options->kernel, &machine->kernel_fd);
+	if (error == 0 && options->initrd)
+		error = broker_open_file(machine->broker, "initial RAM disk", options->initrd,
+					 &machine->initrd_fd);
+	if (error < 0)
+		return error;
+	linux_options = (struct boot_linux_options){
+		.kernel_fd = machine->kernel_fd,
+		.initrd_fd = machine->initrd_fd,
+		.cmdline = options->append,
+		.kernel_path = options->kernel,
+		.initrd_path = options->initrd,
+	};
+	return boot_linux_check(&linux_options, machine->layout.ram, machine->layout.ram_count);
+}
+
+static int check_devices(struct machine *machine)
+{
+	for (unsigned i = 0; i < machine->plan_count; i++) {
+		struct broker_device device;
+		int error;
+
+		if (!machine->plans[i].kind->host_device)
+			continue;
+		error = broker_device_check(machine->broker, machine->plans[i].host, &device);
+		if (error < 0)
+			return error;
+	}
+	if (count_host_devices(machine) == 0)
+		return 0;
+	return broker_allow_memlock(machine->broker, machine->options->memory);
+}
+
+int machine_check(struct machine *machine)
+{
+	int error = plan_devices(machine);
+
+	if (error == 0)
+		error = broker_start(&machine->broker);
+	if (error == 0)
+		error = broker_open_kvm(machine->broker, &machine->kvm_fd);
+	/* The address width is only known with the VM; 52 bits for now, looked at again then. */
+	if (error == 0)
+		error = layout_make(machine->options->memory, 52, &machine->layout);
+	if (error == 0)
+		error = check_memory(machine);
+	if (error == 0)
+		error = check_kernel(machine);
+	if (error == 0)
+		error = check_devices(machine);
+	return error;
+}

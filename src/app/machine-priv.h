@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef HANDFAST_APP_MACHINE_PRIV_H
+#define HANDFAST_APP_MACHINE_PRIV_H
+
+#include <stdatomic.h>
+
+#include "app/devices.h"
+#include "app/layout.h"
+#include "app/machine.h"
+#include "app/slots.h"
+#include "base/error.h"
+#include "base/lock.h"
+#include "base/loop.h"
+#include "boot/boot.h"
+#include "dev/chardev.h"
+#include "dev/platform.h"
+#include "dev/serial.h"
+#include "host/broker.h"
+#include "kvm/vcpu.h"
+#include "kvm/vm.h"
+#include "mem/bus.h"
+#include "mem/map.h"
+#include "mem/ram.h"
+#include "pci/host_bridge.h"
+#include "pci/pci.h"
+#include "vfio/vfio.h"
+
+/* What a guest, or a vCPU that cannot go on, asks of the main thread: bits of machine.requests. */
+#define MACHINE_REQUEST_RESET	  1u
+#define MACHINE_REQUEST_POWER_OFF 2u
+#define MACHINE_REQUEST_FAILED	  4u
+
+struct machine {
+	const struct options *options;
+	struct lock lock;
+	struct loop *loop;
+	struct broker *broker;
+	struct layout layout;
+
+	struct device_plan *plans;
+	unsigned plan_count;
+	int kernel_fd;
+	int initrd_fd;
+	int kvm_fd;
+	int log_fd;
+
+	struct mem_ram *ram;
+	struct mem_map *map;
+	struct mem_region ram_regions[MEM_RAM_BLOCKS_MAX];
+	struct mem_bus *mmio;
+	struct mem_bus *pio;
+	struct kvm_vm *vm;
+	struct slots slots;
+	struct kvm_vcpu *vcpus[OPTIONS_CPUS_MAX];
+	unsigned vcpu_count;
+
+	struct pci_bus *root_bus;
+	struct pci_host_bridge *host_bridge;
+	struct vfio *vfio;
+
+	struct chardev *chardev;
+	struct serial *serial;
+	struct rtc *rtc;
+	struct pm *pm;
+	struct i8042 *i8042;
+
+	atomic_uint requests;
+	struct loop_source request_source; /* an eventfd */
+	struct loop_source signal_source;  /* a signalfd */
+	struct error failure;		   /* of the vCPU that failed; valid after MACHINE_REQUEST_FAILED */
+	atomic_flag failed;
+	int ended_by_signal;
+	bool ended_by_failure;
+};
+
+/* machine-check.c: opens what can be opened and runs every check before anything is changed. */
+int machine_check(struct machine *machine);
+
+/* machine-run.c: what devices and vCPUs call. */
+extern const struct dev_machine_ops machine_dev_ops;
+extern const struct kvm_vcpu_ops machine_vcpu_ops;
+int machine_watch(struct machine *machine); /* signals and requests */
+void machine_unwatch(struct machine *machine);
+int machine_load(struct machine *machine); /* memory and processors as at power-on */
+/* For long work before machine_run(): an ending signal that has come takes its default action now. */
+void machine_die_if_signalled(void);
+
+#endif

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "app/machine-priv.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "pci/assign.h"
+
+/*
+ * Theory of operation: vCPUs and devices never change the machine's state themselves. They set a bit in
+ * `requests`, ask all vCPUs to stop and wake the main thread by an eventfd; nothing there blocks or
+ * allocates. The main thread waits until every vCPU has stopped and then does what was asked.
+ */
+
+static void request(struct machine *machine, unsigned bits)
+{
+	uint64_t one = 1;
+	ssize_t ignored;
+
+	atomic_fetch_or(&machine->requests, bits);
+	for (unsigned i = 0; i < machine->vcpu_count; i++)
+		kvm_vcpu_stop(machine->vcpus[i]);
+	ignored = write(machine->request_source.fd, &one, sizeof(one));
+	(void)ignored; /* full: the main thread is awake already */
+}
+
+static void dev_reset(void *opaque)
+{
+	request(opaque, MACHINE_REQUEST_RESET);
+}
+
+static void dev_power_off(void *opaque)
+{
+	request(opaque, MACHINE_REQUEST_POWER_OFF);
+}
+
+const struct dev_machine_ops machine_dev_ops = { .reset = dev_reset, .power_off = dev_power_off };
+
+static void mmio_read(void *opaque, uint64_t address, void *ret_data, unsigned size)
+{
+	struct machine *machine = opaque;
+
+	mem_bus_read(machine->mmio, address, ret_data, size);
+}
+
+static void mmio_write(void *opaque, uint64_t address, const void *data, unsigned size)
+{
+	struct machine *machine = opaque;
+
+	mem_bus_write(machine->mmio, address, data, size);
+}
+
+static void pio_read(void *opaque, uint16_t port, void *ret_data, unsigned size)
+{
+	struct machine *machine = opaque;
+
+	mem_bus_read(machine->pio, port, ret_data, size);
+}
+
+static void pio_write(void *opaque, uint16_t port, const void *data, unsigned size)
+{
+	struct machine *machine = opaque;
+
+	mem_bus_write(machine->pio, port, data, size);
+}
+
+static void vcpu_ended(void *opaque, struct kvm_vcpu *vcpu, enum kvm_vcpu_end end)
+{
+	struct machine *machine = opaque;
+
+	if (end == KVM_VCPU_END_TRIPLE_FAULT) {
+		log_info("vCPU %u: triple fault", kvm_vcpu_index(vcpu));
+		request(machine, MACHINE_REQUEST_RESET);
+		return;
+	}
+	/* The first failure is the one that is told. */
+	if (!atomic_flag_test_and_set(&machine->failed))
+		machine->failure = *error_get();
+	request(machine, MACHINE_REQUEST_FAILED);
+}
+
+const struct kvm_vcpu_ops machine_vcpu_ops = {
+	.mmio_read = mmio_read,
+	.mmio_write = mmio_write,
+	.pio_read = pio_read,
+	.pio_write = pio_write,
+	.ended = vcpu_ended,
+};
+
+static void run_vcpus(struct machine *machine)
+{
+	for (unsigned i = 0; i < machine->vcpu_count; i++)
+		kvm_vcpu_run(machine->vcpus[i]);
+}
+
+static void stop_vcpus(struct machine *machine)
+{
+	for (unsigned i = 0; i < machine->vcpu_count; i++)
+		kvm_vcpu_stop(machine->vcpus[i]);
+	for (unsigned i = 0; i < machine->vcpu_count; i++)
+		kvm_vcpu_wait_stopped(machine->vcpus[i]);
+}
+
+int machine_load(struct machine *machine)
+{
+	const struct options *options = machine->options;
+	const struct pci_windows windows = {
+		.mmio32 = machine->layout.mmio32,
+		.mmio64 = machine->layout.mmio64,
+		.io_start = LAYOUT_IO_START,
+		.io_end = LAYOUT_IO_END,
+	};
+	const struct boot_linux_options linux_options = {
+		.kernel_fd = machine->kernel_fd,
+		.initrd_fd = machine->initrd_fd,
+		.cmdline = options->append,
+		.kernel_path = options->kernel,
+		.initrd_path = options->initrd,
+	};
+	const struct boot_machine boot = {
+		.topology = options->topology,
+		.ecam_start = LAYOUT_ECAM_START,
+		.ecam_size = LAYOUT_ECAM_SIZE,
+		.mmio32 = windows.mmio32,
+		.mmio64 = windows.mmio64,
+		.io_start = windows.io_start,
+		.io_end = windows.io_end,
+		.serial = true,
+		.acpi = {
+			.pm_event = PM_PORT_EVENT,
+			.pm_control = PM_PORT_CONTROL,
+			.pm_timer = PM_PORT_TIMER,
+			.gpe0 = PM_PORT_GPE0,
+			.reset_port = PM_PORT_RESET,
+			.reset_value = PM_RESET_VALUE,
+			.sci = PM_GSI_SCI,
+			.s5 = PM_SLP_TYP_S5,
+		},
+	};
+	struct kvm_x86_entry entry;
+	int error = pci_assign(machine->root_bus, &windows);
+
+	if (error == 0)
+		error = boot_linux_load(&linux_options, &boot, machine->ram, &entry);
+	for (unsigned i = 0; error == 0 && i < machine->vcpu_count; i++)
+		error = kvm_vcpu_reset(machine->vcpus[i], &entry);
+	return error;
+}
+
+static int reset(struct machine *machine)
+{
+	int error;
+
+	log_info("the guest resets");
+	pci_bus_reset(machine->root_bus);
+	serial_reset(machine->serial);
+	rtc_reset(machine->rtc);
+	pm_reset(machine->pm);
+	error = kvm_vm_reset(machine->vm);
+	return error == 0 ? machine_load(machine) : error;
+}
+
+static void fail(struct machine *machine, const struct error *failure)
+{
+	if (!atomic_flag_test_and_set(&machine->failed))
+		machine->failure = *failure;
+	machine->ended_by_failure = true;
+	loop_stop(machine->loop);
+}
+
+static void on_request(struct loop_source *source, uint32_t events)
+{
+	struct machine *machine = source->opaque;
+	uint64_t count;
+	ssize_t ignored = read(source->fd, &count, sizeof(count));
+	unsigned requests = atomic_exchange(&machine->requests, 0);
+
+	(void)ignored;
+	if (requests == 0)
+		return;
+	stop_vcpus(machine);
+	if (requests & MACHINE_REQUEST_FAILED) {
+		fail(machine, &machine->failure);
+	} else if (requests & MACHINE_REQUEST_POWER_OFF || machine->options->no_reboot) {
+		log_info(requests & MACHINE_REQUEST_POWER_OFF
+				 ? "the guest powered off"
+				 : "the guest resets: ending, as -no-reboot says");
+		loop_stop(machine->loop);
+	} else if (reset(machine) < 0) {
+		error_tried("reset the machine");
+		fail(machine, error_get());
+	} else {
+		run_vcpus(machine);
+	}
+}
+
+static void on_signal(struct loop_source *source, uint32_t events)
+{
+	struct machine *machine = source->opaque;
+	struct signalfd_siginfo info;
+
+	if (read(source->fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	log_info("ended by signal %u", info.ssi_signo);
+	machine->ended_by_signal = (int)info.ssi_signo;
+	loop_stop(machine->loop);
+}
+
+static void ending_signals(sigset_t *ret_signals)
+{
+	sigemptyset(ret_signals);
+	sigaddset(ret_signals, SIGINT);
+	sigaddset(ret_signals, SIGTERM);
+	sigaddset(ret_signals, SIGHUP);
+}
+
+int machine_watch(struct machine *machine)
+{
+	sigset_t signals;
+	int error;
+
+	ending_signals(&signals);
+	pthread_sigmask(SIG_BLOCK, &signals, NULL); /* before any thread exists: they inherit it */
+	signal(SIGPIPE, SIG_IGN);
+	machine->signal_source = (struct loop_source){
+		.fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK),
+		.ready = on_signal,
+		.opaque = machine,
+	};
+	machine->request_source = (struct loop_source){
+		.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
+		.ready = on_request,
+		.opaque = machine,
+	};
+	if (machine->signal_source.fd < 0 || machine->request_source.fd < 0)
+		return error_sys(errno, "signals and events");
+	error = loop_add(machine->loop, &machine->signal_source, EPOLLIN);
+	return error == 0 ? loop_add(machine->loop, &machine->request_source, EPOLLIN) : error;
+}
+
+void machine_unwatch(struct machine *machine)
+{
+	if (machine->signal_source.fd >= 0)
+		close(machine->signal_source.fd);
+	if (machine->request_source.fd >= 0)
+		close(machine->request_source.fd);
+}
+
+void machine_die_if_signalled(void)
+{
+	sigset_t ending, pending;
+
+	ending_signals(&ending);
+	sigpending(&pending);
+	sigandset(&pending, &pending, &ending);
+	if (!sigisemptyset(&pending))
+		pthread_sigmask(SIG_UNBLOCK, &ending, NULL); /* and its default action ends us */
+}
+
+static void tell_statistics(struct machine *machine)
+{
+	for (unsigned i = 0; i < machine->vcpu_count; i++) {
+		struct kvm_vcpu_stats stats;
+
+		kvm_vcpu_stats_get(machine->vcpus[i], &stats);
+		log_debug("vCPU %u: exits to user space: %" PRIu64 " mmio, %" PRIu64 " pio, %" PRIu64
+			  " other",
+			  i, stats.mmio, stats.pio, stats.other);
+	}
+	log_debug("the machine lock was held for at most %" PRIu64 " us",
+		  lock_longest_ns(&machine->lock) / 1000);
+}
+
+int machine_run(struct machine *machine, int *ret_signal)
+{
+	int error;
+
+	run_vcpus(machine);
+	error = loop_run(machine->loop);
+	stop_vcpus(machine);
+	tell_statistics(machine);
+	if (error < 0)
+		return error;
+	if (machine->ended_by_failure)
+		return error_load(&machine->failure);
+	*ret_signal = machine->ended_by_signal;
+	return 0;
+}

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "unit.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "app/devices.h"
+#include "base/error.h"
+
+#define PLANS_MAX 40
+
+struct plans {
+	struct device_plan plans[PLANS_MAX];
+	unsigned count;
+};
+
+/* Reads and places a NULL-terminated list of -device arguments. */
+static int place(struct plans *plans, const char *const *arguments)
+{
+	int error = 0;
+
+	*plans = (struct plans){ 0 };
+	for (; error == 0 && arguments[plans->count];) {
+		error = device_plan_read(arguments[plans->count], &plans->plans[plans->count]);
+		if (error == 0)
+			plans->count++;
+	}
+	return error == 0 ? device_plans_place(plans->plans, plans->count) : error;
+}
+
+static void free_plans(struct plans *plans)
+{
+	for (unsigned i = 0; i < plans->count; i++)
+		device_plan_free(&plans->plans[i]);
+}
+
+static void assert_refused(const char *const *arguments, int error, const char *because)
+{
+	struct plans plans;
+
+	assert_int_equal(place(&plans, arguments), error);
+	assert_string_equal(error_get()->because, because);
+	free_plans(&plans);
+}
+
+static void test_addr_forms(void **state)
+{
+	static const struct {
+		const char *text;
+		uint8_t devfn;
+	} good[] = {
+		{ "0x3", 0x18 }, { "3", 0x18 },	   { "05", 0x28 },     { "0x03.0x0", 0x18 },
+		{ "8.2", 0x42 }, { "1f.3", 0xfb }, { "0x1f.7", 0xff }, { "0x10.4", 0x84 },
+		{ "0", 0 },	 { "0xA", 0x50 },
+	};
+	static const char *const bad[] = { "",	    ".",	   ".0x5", "3.",	   "0x111", "0x20",
+					   "0x1.8", "0x1.0x2.0x3", "1g",   "0000:1a:00.3", "10",    "12.0",
+					   "-1",    "0x",	   "3 ",   "99999999999" };
+	uint8_t devfn;
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		assert_int_equal(device_addr_parse(good[i].text, &devfn), 0);
+		assert_int_equal(devfn, good[i].devfn);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(device_addr_parse(bad[i], &devfn), -EINVAL);
+}
+
+static void test_ambiguous_addr_says_how_to_write_it(void **state)
+{
+	uint8_t devfn;
+
+	assert_int_equal(device_addr_parse("10", &devfn), -EINVAL);
+	assert_string_equal(error_get()->because, "'10' is 16 to QEMU and 10 to StratoVirt");
+	assert_string_equal(error_get()->remedy, "write 0x10 or 0xa");
+}
+
+static void test_the_mission_s_own_command_line(void **state)
+{
+	static const char *const arguments[] = {
+		"pcie-root-port,id=pcie.1,port=0x1,bus=pcie.0,addr=0x1",
+		"vfio-pci,host=0000:1a:00.3,id=net,bus=pcie.0,addr=0x03.0x0,multifunction=on",
+		"vfio-pci,host=0000:1b:00.0,id=disk,bus=pcie.1,addr=0x0",
+		NULL,
+	};
+	struct plans plans;
+
+	assert_int_equal(place(&plans, arguments), 0);
+	assert_int_equal(plans.plans[1].devfn, 0x18);
+	assert_true(plans.plans[1].multifunction);
+	assert_int_equal(plans.plans[1].host.bus, 0x1a);
+	assert_int_equal(plans.plans[1].host.function, 3);
+	assert_string_equal(plans.plans[2].bus, "pcie.1");
+	free_plans(&plans);
+}
+
+static void test_places_what_has_no_addr(void **state)
+{
+	static const char *const arguments[] = {
+		"vfio-pci,host=01:00.0",
+		"vfio-pci,host=02:00.0,addr=0x1",
+		"pcie-root-port,id=rp",
+		NULL,
+	};
+	struct plans plans;
+
+	assert_int_equal(place(&plans, arguments), 0);
+	assert_int_equal(plans.plans[0].devfn,
+			 2 << 3); /* slot 0 is the host bridge's, 1 is taken further on */
+	assert_int_equal(plans.plans[1].devfn, 1 << 3);
+	assert_int_equal(plans.plans[2].devfn, 3 << 3);
+	free_plans(&plans);
+}
+
+static void test_refusals(void **state)
+{
+	static const struct {
+		const char *arguments[4];
+		int error;
+		const char *because;
+	} cases[] = {
+		{ { "nosuch,id=x" },
+		  -EINVAL,
+		  "cannot make a device 'nosuch': 'nosuch' is not a valid device model name" },
+		{ { "virtio-iommu-pci" }, -ENOTSUP, "" },
+		{ { "vfio-pci,id=x" }, -EINVAL, "it does not say which device of the host" },
+		{ { "vfio-pci,host=xyz" }, -EINVAL, "'xyz' is not a PCI address" },
+		{ { "vfio-pci,host=01:00.0,nosuch=1" }, -EINVAL, "-device vfio-pci has no key 'nosuch'" },
+		{ { "vfio-pci,host=01:00.0,x-vga=on" },
+		  -ENOTSUP,
+		  "-device vfio-pci: handfast does not support 'x-vga' yet: legacy VGA ranges are not passed "
+		  "through" },
+		{ { "vfio-pci,host=01:00.0,bus=nobus" },
+		  -ENOENT,
+		  "Bus 'nobus' not found; the buses of this machine are: pcie.0" },
+		{ { "vfio-pci,host=01:00.0,id=a,addr=0x3", "vfio-pci,host=02:00.0,id=b,addr=3.0" },
+		  -EEXIST,
+		  "slot 0x3 function 0x0 of bus 'pcie.0' is taken by vfio-pci 'b'" },
+		{ { "vfio-pci,host=01:00.0,id=a", "vfio-pci,host=02:00.0,id=a" },
+		  -EEXIST,
+		  "Duplicate device ID 'a'" },
+		{ { "vfio-pci,host=01:00.0,id=a", "vfio-pci,host=0000:01:00.0,id=b" },
+		  -EEXIST,
+		  "another -device takes it already" },
+		{ { "vfio-pci,host=01:00.0,addr=0" },
+		  -EEXIST,
+		  "slot 0 of bus 'pcie.0' is the host bridge's" },
+		{ { "pcie-root-port,id=rp", "vfio-pci,host=01:00.0,bus=rp,addr=0x1" },
+		  -EINVAL,
+		  "bus 'rp' is a PCI Express port's and has slot 0 only" },
+		{ { "pcie-root-port,id=a", "pcie-root-port,id=b,bus=a" },
+		  -EINVAL,
+		  "a root port sits on the root bus (PCI Express 5.0, 1.3.1)" },
+		{ { "pcie-root-port,bus=pcie.0" },
+		  -EINVAL,
+		  "it has no id, and the id is the name of the bus behind the port" },
+		{ { "vfio-pci,host=01:00.0,addr=0x3.1" }, -EINVAL, "that slot has no function 0" },
+		{ { "vfio-pci,host=01:00.0,id=a,addr=0x3", "vfio-pci,host=01:00.1,addr=0x3.1" },
+		  -EINVAL,
+		  "function 0 of that slot, vfio-pci 'a', does not say multifunction=on" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct plans plans;
+
+		assert_int_equal(place(&plans, cases[i].arguments), cases[i].error);
+		if (cases[i].because[0] != '\0' && strcmp(cases[i].because, error_get()->because) != 0)
+			fail_msg("case %zu: '%s'", i, error_get()->because);
+		free_plans(&plans);
+	}
+}
+
+static void test_a_full_root_bus(void **state)
+{
+	const char *arguments[PLANS_MAX] = { NULL };
+	char text[32][32];
+
+	for (int i = 0; i < 32; i++) {
+		snprintf(text[i], sizeof(text[i]), "vfio-pci,host=%02x:00.0", i + 1);
+		arguments[i] = text[i];
+	}
+	assert_refused(arguments, -ENOSPC, "bus 'pcie.0' has no free slot");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_addr_forms),
+		cmocka_unit_test(test_ambiguous_addr_says_how_to_write_it),
+		cmocka_unit_test(test_the_mission_s_own_command_line),
+		cmocka_unit_test(test_places_what_has_no_addr),
+		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_a_full_root_bus),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
