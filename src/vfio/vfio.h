@@ -43,6 +43,7 @@ struct vfio_pci_options {
  * nothing stays open. Takes long; no lock held. Destroying the function (ops->destroy) resets the device
  * and closes it, the last one of a group its group, the last of all the address space.
  */
-int vfio_pci_create(struct vfio *vfio, const struct vfio_pci_options *options, struct pci_function **ret_function);
+int vfio_pci_create(struct vfio *vfio, const struct vfio_pci_options *options,
+		    struct pci_function **ret_function);
 
 #endif

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef HANDFAST_VFIO_BARS_PRIV_H
+#define HANDFAST_VFIO_BARS_PRIV_H
+
+/* The BARs of an assigned function. Guarded by the function's lock, except where it says so. */
+#include <pthread.h>
+
+#include "mem/bus.h"
+#include "mem/map.h"
+#include "pci/pci.h"
+#include "vfio/device.h"
+#include "vfio/msix-priv.h"
+
+/* Each mappable area may be cut by the table and the pending bits. */
+#define VFIO_BAR_PIECES_MAX (VFIO_REGION_AREAS_MAX + 2)
+
+struct vfio_bars;
+
+/* What of a BAR is mapped into the guest. */
+struct vfio_bar_piece {
+	struct mem_region region;
+	uint64_t offset; /* in the BAR */
+};
+
+struct vfio_bar {
+	struct vfio_bars *bars;
+	unsigned index;
+	uint64_t size; /* of the region; the BAR is the next power of two */
+	bool is_io;
+	bool readable;
+	bool writable;
+	struct mem_io io;
+	char name[48];
+	void *reserved; /* user addresses, NULL: nothing of it is mapped */
+	size_t reserved_size;
+	unsigned pieces;
+	struct vfio_bar_piece *piece;
+	bool decoding; /* the guest's registers put it at `address` */
+	bool visible;  /* and it has been put there */
+	uint64_t address;
+};
+
+struct vfio_bars {
+	struct vfio_device *device;
+	struct mem_map *map;
+	struct mem_bus *mmio;
+	struct mem_bus *pio;
+	struct vfio_msix *msix;
+	pthread_mutex_t *lock; /* the function's: guards msix */
+	bool powered;	       /* the function is in D0: it decodes */
+	struct vfio_bar bar[PCI_BARS];
+	struct log_limit limit;
+};
+
+/*
+ * What of the areas is left when whole pages that hold any byte of the holes are taken out, and what does
+ * not fill a page. At most VFIO_BAR_PIECES_MAX; returns how many.
+ */
+unsigned vfio_bar_carve(const struct vfio_area *areas, unsigned area_count, const struct vfio_area *holes,
+			unsigned hole_count, uint64_t page, struct vfio_area *ret_pieces);
+
+/* Finds out what BARs there are: table as pci/bars.h wants it, and sizes in bytes of the regions.
+ * Errors: ENOTSUP where one cannot be shown to a guest. */
+int vfio_bars_probe(struct vfio_device *device, struct pci_bar *ret_table, uint64_t *ret_sizes);
+
+/* Maps what can be mapped into this process. msix is set up already (entries 0: none). */
+int vfio_bars_init(struct vfio_bars *bars, struct vfio_device *device, const struct pci_bar *table,
+		   struct vfio_msix *msix, pthread_mutex_t *lock, struct mem_map *map, struct mem_bus *mmio,
+		   struct mem_bus *pio);
+/* Takes them out of the guest, waits for accesses at work, and unmaps all. The function's lock is not
+ * held. Fine on a zeroed structure. */
+void vfio_bars_fini(struct vfio_bars *bars);
+
+/* For struct pci_bars: opaque is the struct vfio_bars. */
+void vfio_bars_map(void *opaque, unsigned bar, uint64_t address);
+void vfio_bars_unmap(void *opaque, unsigned bar);
+
+/* Outside D0 a device decodes nothing, and the kernel lets nobody touch its mappings. */
+void vfio_bars_power(struct vfio_bars *bars, bool powered);
+
+#endif

@@ -1,0 +1,466 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Theory of operation. Each BAR stands twice at its guest address. A trapped range covers all of it and
+ * always answers right, by reading and writing the device's region. On top of it, what the device lets
+ * us map is in the guest's memory, so that the trap is hardly ever taken: all but the pages that hold
+ * the MSI-X table and the pending bits, which are ours, and what is smaller than a page. A mapping that
+ * fails, or has to wait for its place, costs speed and nothing else.
+ *
+ * The kernel maps large pages where user address and BAR are aligned alike, so user addresses are reserved
+ * aligned to the BAR's size, up to 1 GiB, and the pieces are mapped into the reservation.
+ *
+ * The kernel makes a page fault of every access to a mapping while the device does not decode memory or
+ * sleeps. KVM would not survive that, so mappings leave the guest before that happens and come back after.
+ */
+#include "vfio/bars-priv.h"
+
+#include <errno.h>
+#include <linux/pci_regs.h>
+#include <linux/vfio.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/log.h"
+
+#define ALIGN_MAX (1ull << 30)
+
+/* Cuts one hole out of the pieces. */
+static unsigned carve_one(struct vfio_area *pieces, unsigned count, uint64_t from, uint64_t to)
+{
+	unsigned all = count;
+
+	for (unsigned i = 0; i < all; i++) {
+		uint64_t start = pieces[i].offset, end = start + pieces[i].size;
+
+		if (to <= start || from >= end)
+			continue;
+		pieces[i].size = from > start ? from - start : 0;
+		if (to >= end)
+			continue;
+		if (!pieces[i].size) {
+			pieces[i] = (struct vfio_area){ .offset = to, .size = end - to };
+		} else if (count < VFIO_BAR_PIECES_MAX) {
+			pieces[count++] = (struct vfio_area){ .offset = to, .size = end - to };
+		}
+	}
+	return count;
+}
+
+unsigned vfio_bar_carve(const struct vfio_area *areas, unsigned area_count, const struct vfio_area *holes,
+			unsigned hole_count, uint64_t page, struct vfio_area *ret_pieces)
+{
+	unsigned count = 0, kept = 0;
+
+	for (unsigned i = 0; i < area_count && count < VFIO_REGION_AREAS_MAX; i++) {
+		uint64_t start = (areas[i].offset + page - 1) & ~(page - 1);
+		uint64_t end = (areas[i].offset + areas[i].size) & ~(page - 1);
+
+		if (start < end)
+			ret_pieces[count++] = (struct vfio_area){ .offset = start, .size = end - start };
+	}
+	for (unsigned i = 0; i < hole_count; i++) {
+		if (holes[i].size)
+			count = carve_one(ret_pieces, count, holes[i].offset & ~(page - 1),
+					  (holes[i].offset + holes[i].size + page - 1) & ~(page - 1));
+	}
+	for (unsigned i = 0; i < count; i++) {
+		if (ret_pieces[i].size)
+			ret_pieces[kept++] = ret_pieces[i];
+	}
+	return kept;
+}
+
+static uint64_t power_of_two(uint64_t size, uint64_t least)
+{
+	uint64_t result = least;
+
+	while (result < size && result < 1ull << 63)
+		result <<= 1;
+	return result;
+}
+
+static int bar_probe(struct vfio_device *device, unsigned index, uint64_t size, struct pci_bar *ret_bar)
+{
+	uint32_t value;
+	int error = device->ops->region_read(device, VFIO_PCI_CONFIG_REGION_INDEX,
+					     PCI_BASE_ADDRESS_0 + 4 * index, &value, sizeof(value));
+
+	if (error)
+		return error;
+	if (value & PCI_BASE_ADDRESS_SPACE_IO) {
+		*ret_bar = (struct pci_bar){ .kind = PCI_BAR_IO, .size = power_of_two(size, 4) };
+		return 0;
+	}
+	*ret_bar = (struct pci_bar){
+		.kind = PCI_BAR_MEM32,
+		.prefetchable = value & PCI_BASE_ADDRESS_MEM_PREFETCH,
+		.size = power_of_two(size, 16),
+	};
+	if ((value & PCI_BASE_ADDRESS_MEM_TYPE_MASK) == PCI_BASE_ADDRESS_MEM_TYPE_64 && index + 1 < PCI_BARS)
+		ret_bar->kind = PCI_BAR_MEM64;
+	return 0;
+}
+
+int vfio_bars_probe(struct vfio_device *device, struct pci_bar *ret_table, uint64_t *ret_sizes)
+{
+	for (unsigned i = 0; i < PCI_BARS; i++) {
+		struct vfio_region region;
+		int error;
+
+		ret_table[i] = (struct pci_bar){ .kind = PCI_BAR_NONE };
+		ret_sizes[i] = 0;
+		if (i && ret_table[i - 1].kind == PCI_BAR_MEM64)
+			continue; /* its upper half */
+		error = device->ops->region_info(device, VFIO_PCI_BAR0_REGION_INDEX + i, &region);
+		if (error)
+			return error;
+		if (!region.size)
+			continue;
+		error = bar_probe(device, i, region.size, &ret_table[i]);
+		if (error)
+			return error;
+		if ((ret_table[i].kind == PCI_BAR_MEM32 && ret_table[i].size > 1ull << 31) ||
+		    (ret_table[i].kind == PCI_BAR_IO && ret_table[i].size > 1ull << 15))
+			return error_set(ENOTSUP,
+					 "BAR %u of %s has 0x%llx bytes, more than its kind can place", i,
+					 device->name, (unsigned long long)region.size);
+		ret_sizes[i] = region.size;
+	}
+	return 0;
+}
+
+/* Who answers for a byte of a BAR, and up to where. */
+enum owner {
+	OWNER_DEVICE,
+	OWNER_TABLE,
+	OWNER_PBA,
+	OWNER_NOBODY,
+};
+
+static enum owner owner_of(const struct vfio_bar *bar, uint64_t offset, uint64_t *ret_end)
+{
+	const struct vfio_msix *msix = bar->bars->msix;
+	const struct {
+		enum owner owner;
+		unsigned bar;
+		uint64_t start, end;
+	} special[] = {
+		{ OWNER_TABLE, msix->table_bar, msix->table_offset,
+		  msix->table_offset + vfio_msix_table_size(msix) },
+		{ OWNER_PBA, msix->pba_bar, msix->pba_offset, msix->pba_offset + vfio_msix_pba_size(msix) },
+	};
+
+	*ret_end = bar->size;
+	if (offset >= bar->size) {
+		*ret_end = UINT64_MAX;
+		return OWNER_NOBODY;
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		if (!msix->entries || special[i].bar != bar->index)
+			continue;
+		if (offset >= special[i].start && offset < special[i].end) {
+			*ret_end = special[i].end;
+			return special[i].owner;
+		}
+		if (special[i].start > offset && special[i].start < *ret_end)
+			*ret_end = special[i].start;
+	}
+	return OWNER_DEVICE;
+}
+
+static void bar_read_part(struct vfio_bar *bar, enum owner owner, uint64_t offset, uint8_t *ret_data,
+			  unsigned size)
+{
+	struct vfio_bars *bars = bar->bars;
+
+	memset(ret_data, 0xff, size);
+	switch (owner) {
+	case OWNER_DEVICE:
+		/* A device that does not answer reads all-ones, as on any bus. */
+		if (bar->readable &&
+		    bars->device->ops->region_read(bars->device, bar->index, offset, ret_data, size))
+			memset(ret_data, 0xff, size);
+		break;
+	case OWNER_TABLE:
+		pthread_mutex_lock(bars->lock);
+		vfio_msix_table_read(bars->msix, offset - bars->msix->table_offset, ret_data, size);
+		pthread_mutex_unlock(bars->lock);
+		break;
+	case OWNER_PBA:
+		pthread_mutex_lock(bars->lock);
+		vfio_msix_pba_read(bars->msix, offset - bars->msix->pba_offset, ret_data, size);
+		pthread_mutex_unlock(bars->lock);
+		break;
+	case OWNER_NOBODY:
+		break;
+	}
+}
+
+static void bar_write_part(struct vfio_bar *bar, enum owner owner, uint64_t offset, const uint8_t *data,
+			   unsigned size)
+{
+	struct vfio_bars *bars = bar->bars;
+
+	switch (owner) {
+	case OWNER_DEVICE:
+		if (bar->writable &&
+		    bars->device->ops->region_write(bars->device, bar->index, offset, data, size))
+			log_guest(&bars->limit, "%s", error_get()->because);
+		break;
+	case OWNER_TABLE:
+		pthread_mutex_lock(bars->lock);
+		vfio_msix_table_write(bars->msix, offset - bars->msix->table_offset, data, size);
+		pthread_mutex_unlock(bars->lock);
+		break;
+	case OWNER_PBA: /* read-only */
+	case OWNER_NOBODY:
+		break;
+	}
+}
+
+static uint64_t bar_io_read(void *opaque, uint64_t offset, unsigned size)
+{
+	uint8_t bytes[8] = { 0 };
+	uint64_t value = 0;
+
+	for (unsigned done = 0; done < size && done < sizeof(bytes);) {
+		uint64_t end, part;
+		enum owner owner = owner_of(opaque, offset + done, &end);
+
+		part = end - (offset + done) < size - done ? end - (offset + done) : size - done;
+		bar_read_part(opaque, owner, offset + done, bytes + done, (unsigned)part);
+		done += (unsigned)part;
+	}
+	for (unsigned i = 0; i < size && i < sizeof(bytes); i++)
+		value |= (uint64_t)bytes[i] << 8 * i;
+	return value;
+}
+
+static void bar_io_write(void *opaque, uint64_t offset, unsigned size, uint64_t value)
+{
+	uint8_t bytes[8];
+
+	for (unsigned i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (uint8_t)(value >> 8 * i);
+	for (unsigned done = 0; done < size && done < sizeof(bytes);) {
+		uint64_t end, part;
+		enum owner owner = owner_of(opaque, offset + done, &end);
+
+		part = end - (offset + done) < size - done ? end - (offset + done) : size - done;
+		bar_write_part(opaque, owner, offset + done, bytes + done, (unsigned)part);
+		done += (unsigned)part;
+	}
+}
+
+static const struct mem_io_ops bar_io_ops = {
+	.read = bar_io_read,
+	.write = bar_io_write,
+};
+
+/* Addresses of this process aligned like the BAR, to map its pieces into. */
+static int bar_reserve(struct vfio_bar *bar, uint64_t size)
+{
+	uint64_t align = size < ALIGN_MAX ? size : ALIGN_MAX;
+	uint8_t *all, *start;
+
+	all = mmap(NULL, size + align, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (all == MAP_FAILED)
+		return error_sys(errno, "no address space for %s", bar->name);
+	start = (uint8_t *)(((uintptr_t)all + align - 1) & ~(align - 1));
+	if (start > all)
+		munmap(all, (size_t)(start - all));
+	if (all + align > start)
+		munmap(start + size, (size_t)(all + align - start));
+	bar->reserved = start;
+	bar->reserved_size = size;
+	return 0;
+}
+
+static void bar_release(struct vfio_bar *bar)
+{
+	if (bar->reserved)
+		munmap(bar->reserved, bar->reserved_size);
+	free(bar->piece);
+	bar->reserved = NULL;
+	bar->piece = NULL;
+	bar->pieces = 0;
+}
+
+static unsigned msix_holes(const struct vfio_bar *bar, struct vfio_area *ret_holes)
+{
+	const struct vfio_msix *msix = bar->bars->msix;
+	unsigned count = 0;
+
+	if (!msix->entries)
+		return 0;
+	if (msix->table_bar == bar->index)
+		ret_holes[count++] = (struct vfio_area){ msix->table_offset, vfio_msix_table_size(msix) };
+	if (msix->pba_bar == bar->index)
+		ret_holes[count++] = (struct vfio_area){ msix->pba_offset, vfio_msix_pba_size(msix) };
+	return count;
+}
+
+/* Maps what can be mapped of a memory BAR. What cannot stays trapped. */
+static int bar_pieces(struct vfio_bar *bar, const struct vfio_region *region, uint64_t bar_size)
+{
+	struct vfio_device *device = bar->bars->device;
+	struct vfio_area pieces[VFIO_BAR_PIECES_MAX], holes[2];
+	unsigned hole_count = msix_holes(bar, holes);
+	unsigned count = vfio_bar_carve(region->area, region->areas, holes, hole_count,
+					(uint64_t)sysconf(_SC_PAGESIZE), pieces);
+
+	if (!count)
+		return 0;
+	bar->piece = calloc(count, sizeof(*bar->piece));
+	if (!bar->piece)
+		return error_set(ENOMEM, "no memory for %s", bar->name);
+	if (bar_reserve(bar, bar_size)) {
+		log_warning("%s stays trapped: %s", bar->name, error_get()->because);
+		return 0;
+	}
+	for (unsigned i = 0; i < count; i++) {
+		struct vfio_bar_piece *piece = &bar->piece[bar->pieces];
+		uint8_t *at = (uint8_t *)bar->reserved + pieces[i].offset;
+
+		if (device->ops->region_mmap(device, bar->index, pieces[i].offset, pieces[i].size, at)) {
+			log_warning("%s stays trapped at 0x%llx: %s", bar->name,
+				    (unsigned long long)pieces[i].offset, error_get()->because);
+			continue;
+		}
+		piece->offset = pieces[i].offset;
+		piece->region = (struct mem_region){
+			.size = pieces[i].size,
+			.host = at,
+			.kind = MEM_KIND_DEVICE,
+			.name = bar->name,
+		};
+		bar->pieces++;
+	}
+	return 0;
+}
+
+static int bar_init(struct vfio_bar *bar, const struct pci_bar *what)
+{
+	struct vfio_device *device = bar->bars->device;
+	struct vfio_region region;
+	int error = device->ops->region_info(device, VFIO_PCI_BAR0_REGION_INDEX + bar->index, &region);
+
+	if (error)
+		return error;
+	snprintf(bar->name, sizeof(bar->name), "BAR %u of %s", bar->index, device->name);
+	bar->size = region.size;
+	bar->readable = region.readable;
+	bar->writable = region.writable;
+	bar->io.size = what->size;
+	bar->io.ops = &bar_io_ops;
+	bar->io.opaque = bar;
+	bar->io.name = bar->name;
+	return what->kind == PCI_BAR_IO ? 0 : bar_pieces(bar, &region, what->size);
+}
+
+int vfio_bars_init(struct vfio_bars *bars, struct vfio_device *device, const struct pci_bar *table,
+		   struct vfio_msix *msix, pthread_mutex_t *lock, struct mem_map *map, struct mem_bus *mmio,
+		   struct mem_bus *pio)
+{
+	memset(bars, 0, sizeof(*bars));
+	bars->device = device;
+	bars->map = map;
+	bars->mmio = mmio;
+	bars->pio = pio;
+	bars->msix = msix;
+	bars->lock = lock;
+	bars->powered = true;
+	for (unsigned i = 0; i < PCI_BARS; i++) {
+		struct vfio_bar *bar = &bars->bar[i];
+		int error;
+
+		bar->bars = bars;
+		bar->index = i;
+		bar->is_io = table[i].kind == PCI_BAR_IO;
+		if (table[i].kind == PCI_BAR_NONE)
+			continue;
+		error = bar_init(bar, &table[i]);
+		if (error) {
+			vfio_bars_fini(bars);
+			return error;
+		}
+	}
+	return 0;
+}
+
+static struct mem_bus *bar_bus(const struct vfio_bar *bar)
+{
+	return bar->is_io ? bar->bars->pio : bar->bars->mmio;
+}
+
+static void bar_show(struct vfio_bar *bar)
+{
+	if (bar->visible)
+		return;
+	bar->visible = true;
+	bar->io.start = bar->address;
+	mem_bus_add(bar_bus(bar), &bar->io);
+	for (unsigned i = 0; i < bar->pieces; i++) {
+		bar->piece[i].region.start = bar->address + bar->piece[i].offset;
+		if (mem_map_add(bar->bars->map, &bar->piece[i].region))
+			log_guest(&bar->bars->limit, "%s stays trapped at 0x%llx: %s", bar->name,
+				  (unsigned long long)bar->piece[i].region.start, error_get()->because);
+	}
+}
+
+static void bar_unshow(struct vfio_bar *bar)
+{
+	if (!bar->visible)
+		return;
+	bar->visible = false;
+	for (unsigned i = 0; i < bar->pieces; i++)
+		mem_map_remove(bar->bars->map, &bar->piece[i].region);
+	mem_bus_remove(bar_bus(bar), &bar->io);
+}
+
+void vfio_bars_map(void *opaque, unsigned bar, uint64_t address)
+{
+	struct vfio_bars *bars = opaque;
+
+	bars->bar[bar].decoding = true;
+	bars->bar[bar].address = address;
+	if (bars->powered)
+		bar_show(&bars->bar[bar]);
+}
+
+void vfio_bars_unmap(void *opaque, unsigned bar)
+{
+	struct vfio_bars *bars = opaque;
+
+	bars->bar[bar].decoding = false;
+	bar_unshow(&bars->bar[bar]);
+}
+
+void vfio_bars_power(struct vfio_bars *bars, bool powered)
+{
+	bars->powered = powered;
+	for (unsigned i = 0; i < PCI_BARS; i++) {
+		if (!powered)
+			bar_unshow(&bars->bar[i]);
+		else if (bars->bar[i].decoding)
+			bar_show(&bars->bar[i]);
+	}
+}
+
+void vfio_bars_fini(struct vfio_bars *bars)
+{
+	for (unsigned i = 0; i < PCI_BARS && bars->device; i++) {
+		struct vfio_bar *bar = &bars->bar[i];
+
+		if (!bar->io.size)
+			continue;
+		bar_unshow(bar);
+		mem_bus_drain(bar_bus(bar), &bar->io);
+		bar_release(bar);
+	}
+	bars->device = NULL;
+}

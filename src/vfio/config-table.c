@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a guest sees of an assigned device, register by register. Later lines win over earlier ones for the
+ * same bytes. What no line names is passed: the kernel's vfio-pci looks at every access once more and keeps
+ * its own from the guest (include/uapi/linux/vfio.h, drivers/vfio/pci: what it does not know it hides).
+ */
+#include <linux/pci_regs.h>
+
+#include "vfio/config-priv.h"
+
+#define ALL 0xffffffffu
+
+/* Capabilities that headers of Debian 12 do not name yet. */
+#define EXT_CAP_MARGIN	0x27
+#define EXT_CAP_PL_32GT 0x2a
+
+#define HEADER(at, bytes, how, kept, guest, what, why, where)                                            \
+	{                                                                                                \
+		.space = VFIO_SPACE_HEADER, .offset = (at), .size = (bytes), .treatment = (how),         \
+		.keep = (kept), .writable = (guest), .name = (what), .reason = (why), .section = (where) \
+	}
+#define CAPABILITY(cap, at, bytes, how, kept, guest, what, why, where)                                    \
+	{                                                                                                 \
+		.space = VFIO_SPACE_STANDARD, .id = (cap), .offset = (at), .size = (bytes),               \
+		.treatment = (how), .keep = (kept), .writable = (guest), .name = (what), .reason = (why), \
+		.section = (where)                                                                        \
+	}
+#define EXTENDED(cap, at, bytes, how, kept, guest, what, why, where)                                      \
+	{                                                                                                 \
+		.space = VFIO_SPACE_EXTENDED, .id = (cap), .offset = (at), .size = (bytes),               \
+		.treatment = (how), .keep = (kept), .writable = (guest), .name = (what), .reason = (why), \
+		.section = (where)                                                                        \
+	}
+
+const struct vfio_config_rule vfio_config_rules[] = {
+	/* The header. */
+	HEADER(PCI_VENDOR_ID, 4, VFIO_READ_ONLY, 0, 0, "Vendor ID, Device ID",
+	       "drivers bind by them; the kernel fills them in for virtual functions", "PCI 6.2.1"),
+	HEADER(PCI_COMMAND, 2, VFIO_VIRTUAL, 0,
+	       PCI_COMMAND_MASTER | PCI_COMMAND_INVALIDATE | PCI_COMMAND_PARITY | PCI_COMMAND_SERR |
+		       PCI_COMMAND_INTX_DISABLE,
+	       "Command",
+	       "decoding follows the guest's BARs, which are ours; what the guest wrote is brought to the "
+	       "device "
+	       "after our mapping has followed, or before, as the direction demands",
+	       "PCI 6.2.2"),
+	HEADER(PCI_STATUS, 2, VFIO_PASSED, 0, 0, "Status", "errors are the device's own", "PCI 6.2.3"),
+	HEADER(PCI_CLASS_REVISION, 4, VFIO_READ_ONLY, 0, 0, "Revision ID, Class Code", "the device's",
+	       "PCI 6.2.1"),
+	HEADER(PCI_CACHE_LINE_SIZE, 2, VFIO_PASSED, 0, 0, "Cache Line Size, Latency Timer", "harmless",
+	       "PCI 6.2.4"),
+	HEADER(PCI_HEADER_TYPE, 1, VFIO_VIRTUAL, 0x7f, 0, "Header Type",
+	       "the multifunction bit is a matter of the guest's slot", "PCI 6.2.1"),
+	HEADER(PCI_BIST, 1, VFIO_HIDDEN, 0, 0, "BIST", "a self-test may take the device off the bus",
+	       "PCI 6.2.4"),
+	HEADER(PCI_BASE_ADDRESS_0, 24, VFIO_VIRTUAL, 0, 0, "Base Address Registers",
+	       "the guest's addresses are not the host's; type and writable bits come from the region's size",
+	       "PCI 6.2.5.1"),
+	HEADER(PCI_CARDBUS_CIS, 4, VFIO_READ_ONLY, 0, 0, "CardBus CIS Pointer", "the device's", "PCI 6.2.4"),
+	HEADER(PCI_SUBSYSTEM_VENDOR_ID, 4, VFIO_READ_ONLY, 0, 0, "Subsystem IDs", "drivers look at them",
+	       "PCI 6.2.4"),
+	HEADER(PCI_ROM_ADDRESS, 4, VFIO_HIDDEN, 0, 0, "Expansion ROM Base Address",
+	       "the ROM is not delivered yet", "PCI 6.2.5.2"),
+	HEADER(PCI_CAPABILITY_LIST, 1, VFIO_VIRTUAL, 0, 0, "Capabilities Pointer", "some are left out",
+	       "PCI 6.7"),
+	HEADER(PCI_CAPABILITY_LIST + 1, 7, VFIO_HIDDEN, 0, 0, "reserved", "reserved", "PCI 6.1"),
+	HEADER(PCI_INTERRUPT_LINE, 1, VFIO_VIRTUAL, 0, 0xff, "Interrupt Line",
+	       "scratch space between the guest's firmware and its system", "PCI 6.2.4"),
+	HEADER(PCI_INTERRUPT_PIN, 1, VFIO_HIDDEN, 0, 0, "Interrupt Pin", "INTx is not delivered yet",
+	       "PCI 6.2.4"),
+	HEADER(PCI_MIN_GNT, 2, VFIO_READ_ONLY, 0, 0, "Min_Gnt, Max_Lat", "the device's", "PCI 6.2.4"),
+
+	/* Capabilities. */
+	CAPABILITY(PCI_CAP_ID_PM, 0, PCI_PM_SIZEOF, VFIO_PASSED, 0, 0, "Power Management",
+		   "the kernel makes the change of state; BARs leave the guest outside D0", "PM 1.2 3.2"),
+	CAPABILITY(PCI_CAP_ID_PM, PCI_PM_PMC, 2, VFIO_READ_ONLY, 0, 0, "Power Management Capabilities",
+		   "read-only", "PM 1.2 3.2.3"),
+	CAPABILITY(PCI_CAP_ID_AGP, 0, VFIO_WHOLE, VFIO_HIDDEN, 0, 0, "AGP", "the guest has no AGP port",
+		   "AGP 3.0"),
+	CAPABILITY(PCI_CAP_ID_VPD, 0, PCI_CAP_VPD_SIZEOF, VFIO_PASSED, 0, 0, "Vital Product Data",
+		   "the kernel makes the accesses, one at a time", "PCI appendix I"),
+	CAPABILITY(PCI_CAP_ID_SLOTID, 0, 4, VFIO_HIDDEN, 0, 0, "Slot Numbering", "of the host's chassis",
+		   "P2P 13"),
+	CAPABILITY(PCI_CAP_ID_MSI, 0, VFIO_WHOLE, VFIO_HIDDEN, 0, 0, "MSI", "MSI is not delivered yet",
+		   "PCI 6.8.1"),
+	CAPABILITY(PCI_CAP_ID_CHSWP, 0, 4, VFIO_HIDDEN, 0, 0, "CompactPCI Hot Swap", "the host's to handle",
+		   "PICMG 2.1"),
+	CAPABILITY(PCI_CAP_ID_VNDR, 0, VFIO_WHOLE, VFIO_PASSED, 0, 0, "Vendor Specific",
+		   "only its driver knows", "PCI 6.7"),
+	CAPABILITY(PCI_CAP_ID_SHPC, 0, 8, VFIO_HIDDEN, 0, 0, "Hot-Plug Controller", "of bridges", "SHPC 1.0"),
+	CAPABILITY(PCI_CAP_ID_EXP, 0, VFIO_WHOLE, VFIO_PASSED, 0, 0, "PCI Express",
+		   "the kernel keeps payload size and read request size safe", "PCIe 7.5.3"),
+	CAPABILITY(PCI_CAP_ID_EXP, PCI_EXP_FLAGS, 2, VFIO_VIRTUAL, ALL, 0, "PCI Express Capabilities",
+		   "the type depends on where in the guest the function sits", "PCIe 7.5.3.2"),
+	CAPABILITY(PCI_CAP_ID_EXP, PCI_EXP_DEVCAP, 4, VFIO_READ_ONLY, 0, 0, "Device Capabilities",
+		   "read-only", "PCIe 7.5.3.3"),
+	CAPABILITY(PCI_CAP_ID_EXP, PCI_EXP_LNKCTL, 2, VFIO_READ_ONLY, 0, 0, "Link Control",
+		   "the physical link is the host's", "PCIe 7.5.3.7"),
+	CAPABILITY(PCI_CAP_ID_MSIX, 0, PCI_CAP_MSIX_SIZEOF, VFIO_READ_ONLY, 0, 0, "MSI-X",
+		   "places of the table and the pending bits", "PCI 6.8.2"),
+	CAPABILITY(PCI_CAP_ID_MSIX, PCI_MSIX_FLAGS, 2, VFIO_VIRTUAL, PCI_MSIX_FLAGS_QSIZE,
+		   PCI_MSIX_FLAGS_ENABLE | PCI_MSIX_FLAGS_MASKALL, "MSI-X Message Control",
+		   "messages are routed by KVM; the host's own are the kernel's", "PCI 6.8.2.3"),
+	CAPABILITY(PCI_CAP_ID_AF, 0, PCI_CAP_AF_SIZEOF, VFIO_PASSED, 0, 0, "Advanced Features",
+		   "the kernel makes the function-level reset", "AF ECN"),
+	CAPABILITY(PCI_CAP_ID_EA, 0, VFIO_WHOLE, VFIO_HIDDEN, 0, 0, "Enhanced Allocation",
+		   "fixed host addresses mean nothing to the guest", "PCIe 7.8.5"),
+
+	/* Extended capabilities. A hidden one's size is the most that it can be. */
+	EXTENDED(PCI_EXT_CAP_ID_ERR, 0, 0x48, VFIO_HIDDEN, 0, 0, "Advanced Error Reporting",
+		 "the host's AER driver owns these registers, and no error message reaches the guest",
+		 "PCIe 7.8.4"),
+	EXTENDED(PCI_EXT_CAP_ID_ACS, 0, 0x28, VFIO_HIDDEN, 0, 0, "Access Control Services",
+		 "what devices may reach is decided by the host", "PCIe 7.7.8"),
+	EXTENDED(PCI_EXT_CAP_ID_ARI, 0, 8, VFIO_HIDDEN, 0, 0, "Alternative Routing-ID",
+		 "function numbers are the guest's slot's", "PCIe 7.8.7"),
+	EXTENDED(PCI_EXT_CAP_ID_ATS, 0, 8, VFIO_HIDDEN, 0, 0, "Address Translation Services",
+		 "the guest has no IOMMU", "PCIe 10.5.1"),
+	EXTENDED(PCI_EXT_CAP_ID_SRIOV, 0, PCI_EXT_CAP_SRIOV_SIZEOF, VFIO_HIDDEN, 0, 0,
+		 "Single Root I/O Virtualization", "virtual functions are made on the host", "PCIe 9.3.3"),
+	EXTENDED(PCI_EXT_CAP_ID_MRIOV, 0, 0x30, VFIO_HIDDEN, 0, 0, "Multi-Root I/O Virtualization",
+		 "the host's to handle", "MR-IOV 1.0"),
+	EXTENDED(PCI_EXT_CAP_ID_PRI, 0, PCI_EXT_CAP_PRI_SIZEOF, VFIO_HIDDEN, 0, 0, "Page Request Interface",
+		 "the guest has no IOMMU", "PCIe 10.5.2"),
+	EXTENDED(PCI_EXT_CAP_ID_REBAR, 0, 0x34, VFIO_HIDDEN, 0, 0, "Resizable BAR",
+		 "a BAR has the size that the host gave it", "PCIe 7.8.6"),
+	EXTENDED(PCI_EXT_CAP_ID_LTR, 0, PCI_EXT_CAP_LTR_SIZEOF, VFIO_HIDDEN, 0, 0,
+		 "Latency Tolerance Reporting", "latencies of the host's root complex", "PCIe 7.8.2"),
+	EXTENDED(PCI_EXT_CAP_ID_SECPCI, 0, 0x4c, VFIO_HIDDEN, 0, 0, "Secondary PCI Express",
+		 "the physical link is the host's", "PCIe 7.7.3"),
+	EXTENDED(PCI_EXT_CAP_ID_PASID, 0, PCI_EXT_CAP_PASID_SIZEOF, VFIO_HIDDEN, 0, 0,
+		 "Process Address Space ID", "the guest has no IOMMU", "PCIe 7.8.8"),
+	EXTENDED(PCI_EXT_CAP_ID_DPC, 0, 0x34, VFIO_HIDDEN, 0, 0, "Downstream Port Containment", "of ports",
+		 "PCIe 7.9.15"),
+	EXTENDED(PCI_EXT_CAP_ID_L1SS, 0, 0x14, VFIO_HIDDEN, 0, 0, "L1 PM Substates",
+		 "the physical link is the host's", "PCIe 7.8.3"),
+	EXTENDED(PCI_EXT_CAP_ID_PTM, 0, 0xc, VFIO_HIDDEN, 0, 0, "Precision Time Measurement",
+		 "the guest's port has no time source", "PCIe 7.9.16"),
+	EXTENDED(PCI_EXT_CAP_ID_DLF, 0, 0xc, VFIO_HIDDEN, 0, 0, "Data Link Feature",
+		 "the physical link is the host's", "PCIe 7.7.4"),
+	EXTENDED(PCI_EXT_CAP_ID_PL_16GT, 0, 0x40, VFIO_HIDDEN, 0, 0, "Physical Layer 16 GT/s",
+		 "the physical link is the host's", "PCIe 7.7.5"),
+	EXTENDED(EXT_CAP_MARGIN, 0, 0x88, VFIO_HIDDEN, 0, 0, "Lane Margining",
+		 "the physical link is the host's", "PCIe 7.7.7"),
+	EXTENDED(EXT_CAP_PL_32GT, 0, 0x40, VFIO_HIDDEN, 0, 0, "Physical Layer 32 GT/s",
+		 "the physical link is the host's", "PCIe 7.7.6"),
+	EXTENDED(PCI_EXT_CAP_ID_DOE, 0, 0x18, VFIO_HIDDEN, 0, 0, "Data Object Exchange",
+		 "attestation and encryption concern the physical device", "PCIe DOE ECN"),
+};
+
+const unsigned vfio_config_rule_count = sizeof(vfio_config_rules) / sizeof(vfio_config_rules[0]);

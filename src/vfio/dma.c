@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Mirrors the guest's RAM into an I/O address space: a device sees memory where the guest's processors do.
+ *
+ * The kernel holds a lock for the whole of each map call and cannot be interrupted in it, so no call
+ * maps more than DMA_PIECE. BARs of other devices are not mapped: no device reaches another one.
+ */
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "vfio/dma-priv.h"
+
+#define DMA_PIECE (256ull << 20)
+
+static struct vfio_dma *to_dma(struct mem_listener *listener)
+{
+	return (struct vfio_dma *)((char *)listener - offsetof(struct vfio_dma, listener));
+}
+
+static uint64_t piece_at(uint64_t done, uint64_t size)
+{
+	return size - done < DMA_PIECE ? size - done : DMA_PIECE;
+}
+
+/* Pinning failed for want of memory: the limit is why, nearly always. */
+static int explain_nomem(const struct vfio_dma *dma)
+{
+	char need[32], have[32], mapped[32];
+	struct rlimit limit;
+
+	text_size(dma->need, need, sizeof(need));
+	text_size(dma->mapped, mapped, sizeof(mapped));
+	if (!getrlimit(RLIMIT_MEMLOCK, &limit) && limit.rlim_cur != RLIM_INFINITY &&
+	    limit.rlim_cur < dma->need) {
+		error_add("the memory lock limit is too low: the guest's memory needs %s, the limit is %s",
+			  need, text_size(limit.rlim_cur, have, sizeof(have)));
+		return error_try("raise the limit above %s: LimitMEMLOCK= in a systemd unit, memlock in "
+				 "/etc/security/limits.conf, or ulimit -l in a root shell",
+				 need);
+	}
+	error_add("%s of %s were pinned before; the host has run out of memory, or this user has pinned too "
+		  "much in "
+		  "other processes",
+		  mapped, need);
+	return error_try("give the guest less memory (-m), or free memory on the host");
+}
+
+/* A device cannot be given memory at addresses that its IOMMU does not translate. */
+static int in_ranges(struct vfio_iospace *space, const struct mem_region *region)
+{
+	uint64_t first = region->start, last = region->start + region->size - 1;
+	const struct vfio_iospace_range *range;
+	uint64_t below = 0, above = UINT64_MAX;
+	size_t count;
+
+	range = space->ops->ranges(space, &count);
+	if (!count)
+		return 0;
+	for (size_t i = 0; i < count; i++) {
+		if (first >= range[i].first && last <= range[i].last)
+			return 0;
+		/* What lies between two usable ranges is what the memory has run into. */
+		if (range[i].first <= first && range[i].last >= below)
+			below = range[i].last == UINT64_MAX ? UINT64_MAX : range[i].last + 1;
+		if (range[i].first > first && range[i].first <= above)
+			above = range[i].first - 1;
+	}
+	error_set(EADDRNOTAVAIL,
+		  "guest memory at 0x%llx to 0x%llx (%s) overlaps 0x%llx to 0x%llx, which the IOMMU does not "
+		  "translate for this device",
+		  (unsigned long long)first, (unsigned long long)last, region->name ? region->name : "RAM",
+		  (unsigned long long)below, (unsigned long long)above);
+	return error_try("give the guest less memory (-m), so that it ends before 0x%llx",
+			 (unsigned long long)below);
+}
+
+static void unmap_pieces(struct vfio_dma *dma, const struct mem_region *region, uint64_t size)
+{
+	for (uint64_t done = 0; done < size;) {
+		uint64_t piece = piece_at(done, size);
+
+		if (dma->space->ops->unmap(dma->space, region->start + done, piece))
+			log_failure(error_get());
+		else
+			dma->mapped -= piece;
+		done += piece;
+	}
+}
+
+static int dma_add(struct mem_listener *listener, struct mem_region *region)
+{
+	struct vfio_dma *dma = to_dma(listener);
+	int error;
+
+	if (region->kind != MEM_KIND_RAM)
+		return 0;
+	error = in_ranges(dma->space, region);
+	if (error)
+		return error;
+	for (uint64_t done = 0; done < region->size;) {
+		uint64_t piece = piece_at(done, region->size);
+
+		error = dma->space->ops->map(dma->space, region->start + done, (char *)region->host + done,
+					     piece, VFIO_MAP_READ | VFIO_MAP_WRITE);
+		if (error) {
+			struct error why;
+
+			if (error == -ENOMEM)
+				explain_nomem(dma);
+			why = *error_get();
+			unmap_pieces(dma, region, done);
+			return error_load(&why);
+		}
+		dma->mapped += piece;
+		done += piece;
+	}
+	return 0;
+}
+
+static void dma_remove(struct mem_listener *listener, struct mem_region *region)
+{
+	if (region->kind == MEM_KIND_RAM)
+		unmap_pieces(to_dma(listener), region, region->size);
+}
+
+static int need_add(struct mem_listener *listener, struct mem_region *region)
+{
+	if (region->kind == MEM_KIND_RAM)
+		to_dma(listener)->need += region->size;
+	return 0;
+}
+
+static void need_remove(struct mem_listener *listener, struct mem_region *region) {}
+
+int vfio_dma_need(struct mem_map *map, uint64_t *ret_bytes)
+{
+	struct vfio_dma counter = { .listener = { .add = need_add, .remove = need_remove } };
+	int error = mem_map_listen(map, &counter.listener);
+
+	if (error)
+		return error;
+	*ret_bytes = counter.need;
+	mem_map_unlisten(map, &counter.listener);
+	return 0;
+}
+
+int vfio_dma_start(struct vfio_dma *dma, struct mem_map *map, struct vfio_iospace *space, uint64_t need)
+{
+	memset(dma, 0, sizeof(*dma));
+	dma->listener.add = dma_add;
+	dma->listener.remove = dma_remove;
+	dma->map = map;
+	dma->space = space;
+	dma->need = need;
+	return mem_map_listen(map, &dma->listener);
+}
+
+void vfio_dma_stop(struct vfio_dma *dma)
+{
+	mem_map_unlisten(dma->map, &dma->listener);
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef HANDFAST_VFIO_IOSPACE_H
+#define HANDFAST_VFIO_IOSPACE_H
+
+/*
+ * An I/O address space: what the assigned devices can reach by DMA. A legacy container with its groups
+ * (type1.c) is one implementation. Nothing above knows which one it has.
+ *
+ * Callers serialise. All calls may take long: never under the machine lock.
+ */
+#include <stddef.h>
+#include <stdint.h>
+
+#include "host/broker.h"
+
+typedef uint64_t iova_t; /* an address as a device sees it */
+
+#define VFIO_MAP_READ  (1u << 0)
+#define VFIO_MAP_WRITE (1u << 1)
+
+/* Addresses that can be mapped, both ends included. */
+struct vfio_iospace_range {
+	iova_t first;
+	iova_t last;
+};
+
+struct vfio_iospace;
+
+struct vfio_iospace_ops {
+	/* iova, host and length are multiples of the page size. A device may reach the memory as soon as
+	 * this returns. -ENOMEM: it could not be pinned. */
+	int (*map)(struct vfio_iospace *space, iova_t iova, void *host, uint64_t length, unsigned flags);
+	/* Exactly what one map() mapped, or several neighbours as a whole. */
+	int (*unmap)(struct vfio_iospace *space, iova_t iova, uint64_t length);
+	/* Puts a device into the space and opens it. The descriptor stays the space's. */
+	int (*attach)(struct vfio_iospace *space, const struct broker_device *which, int *ret_device_fd);
+	/* Nothing of the device is mapped or used any more. Closes it; after the last one nothing can be
+	 * mapped, and all that was is gone. */
+	void (*detach)(struct vfio_iospace *space, int device_fd);
+	/* Ascending; none: unknown. Valid until the next attach() or detach(). */
+	const struct vfio_iospace_range *(*ranges)(struct vfio_iospace *space, size_t *ret_count);
+	void (*destroy)(struct vfio_iospace *space);
+};
+
+/* Embedded at the start of each implementation. */
+struct vfio_iospace {
+	const struct vfio_iospace_ops *ops;
+};
+
+#endif

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * An assigned device as a PCI function of the guest: configuration accesses come in here and are told apart.
+ *
+ * Theory of operation. A write first changes the guest's view (config.c) and then everything that
+ * follows from it: where the BARs are (pci/bars.h decides, bars.c does it), which vectors are live
+ * (msix.c), whether the device decodes and masters the bus. The order protects the guest's processors:
+ * memory leaves the guest before the device stops decoding it, and returns after it has begun.
+ */
+#include <errno.h>
+#include <linux/pci_regs.h>
+#include <linux/vfio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "vfio/pci-priv.h"
+
+static struct vfio_pci *to_vfio(struct pci_function *function)
+{
+	return (struct vfio_pci *)function;
+}
+
+/* Two stretches of configuration space share a byte. */
+static bool touches(unsigned offset, unsigned size, unsigned at, unsigned length)
+{
+	return offset < at + length && at < offset + size;
+}
+
+/* A function learns where it sits when it is attached; nothing tells it, so it looks. */
+static void place(struct vfio_pci *pci)
+{
+	if (pci->placed == pci->function.bus)
+		return;
+	pci->placed = pci->function.bus;
+	vfio_config_place(&pci->config, !pci_bus_bridge(pci->placed));
+}
+
+static uint32_t vfio_pci_config_read(struct pci_function *function, unsigned offset, unsigned size)
+{
+	struct vfio_pci *pci = to_vfio(function);
+	uint32_t value;
+
+	pthread_mutex_lock(&pci->lock);
+	place(pci);
+	value = vfio_config_read(&pci->config, offset, size);
+	pthread_mutex_unlock(&pci->lock);
+	return value;
+}
+
+/* COMMAND was `before`. What decodes no longer leaves the guest, then the device hears of it, then what
+ * decodes from now on comes. */
+static void command_follow(struct vfio_pci *pci, uint32_t before)
+{
+	const uint32_t decode = PCI_COMMAND_IO | PCI_COMMAND_MEMORY;
+	uint32_t now = pci_config_get(&pci->config.shown, PCI_COMMAND, 2);
+
+	pci_config_set(&pci->config.shown, PCI_COMMAND, 2, now & (before | ~decode));
+	pci_bars_update(&pci->registers);
+	pci_config_set(&pci->config.shown, PCI_COMMAND, 2, now);
+	vfio_config_command(&pci->config);
+	pci_bars_update(&pci->registers);
+}
+
+/* The write that changes the power state; see theory of operation in bars.c. */
+static void power_write(struct vfio_pci *pci, unsigned offset, unsigned size, uint32_t value)
+{
+	unsigned at = pci->config.pm + PCI_PM_CTRL;
+
+	if (at >= offset && (value >> 8 * (at - offset) & PCI_PM_CTRL_STATE_MASK) != 0)
+		vfio_bars_power(&pci->bars, false);
+	vfio_config_write(&pci->config, offset, size, value);
+	vfio_bars_power(&pci->bars, vfio_config_power_state(&pci->config) == 0);
+}
+
+static void plain_write(struct vfio_pci *pci, unsigned offset, unsigned size, uint32_t value)
+{
+	uint32_t command = pci_config_get(&pci->config.shown, PCI_COMMAND, 2);
+
+	if (pci->config.pm && touches(offset, size, pci->config.pm + PCI_PM_CTRL, 1))
+		power_write(pci, offset, size, value);
+	else
+		vfio_config_write(&pci->config, offset, size, value);
+	if (touches(offset, size, PCI_COMMAND, 2))
+		command_follow(pci, command);
+	if (touches(offset, size, PCI_BASE_ADDRESS_0, 4 * PCI_BARS))
+		pci_bars_update(&pci->registers);
+	if (pci->config.msix && touches(offset, size, pci->config.msix + PCI_MSIX_FLAGS, 2))
+		vfio_msix_control(&pci->msix,
+				  pci_config_get(&pci->config.shown, pci->config.msix + PCI_MSIX_FLAGS, 2));
+}
+
+static void vfio_pci_config_write(struct pci_function *function, unsigned offset, unsigned size,
+				  uint32_t value)
+{
+	struct vfio_pci *pci = to_vfio(function);
+
+	pthread_mutex_lock(&pci->lock);
+	place(pci);
+	if (vfio_config_is_flr(&pci->config, offset, size, value))
+		vfio_pci_flr(pci, offset, size, value);
+	else
+		plain_write(pci, offset, size, value);
+	pthread_mutex_unlock(&pci->lock);
+}
+
+static void vfio_pci_function_reset(struct pci_function *function)
+{
+	struct vfio_pci *pci = to_vfio(function);
+
+	pthread_mutex_lock(&pci->lock);
+	vfio_pci_reset(pci);
+	pthread_mutex_unlock(&pci->lock);
+}
+
+/* In this order: the guest loses sight of it, it falls silent, this process unmaps it, its owner closes it.
+ */
+static void vfio_pci_function_destroy(struct pci_function *function)
+{
+	struct vfio_pci *pci = to_vfio(function);
+
+	pthread_mutex_lock(&pci->lock);
+	vfio_pci_quiesce(pci);
+	pthread_mutex_unlock(&pci->lock);
+	vfio_bars_fini(&pci->bars);
+	vfio_msix_fini(&pci->msix);
+	vfio_pci_last_reset(pci);
+	pci->release(pci->release_opaque, pci->device);
+	pthread_mutex_destroy(&pci->lock);
+	pci_function_fini(&pci->function);
+	free(pci);
+}
+
+static const struct pci_function_ops vfio_pci_ops = {
+	.config_read = vfio_pci_config_read,
+	.config_write = vfio_pci_config_write,
+	.reset = vfio_pci_function_reset,
+	.destroy = vfio_pci_function_destroy,
+};
+
+static int msix_setup(struct vfio_pci *pci, struct kvm_vm *vm, const uint64_t *bar_sizes)
+{
+	struct vfio_device *device = pci->device;
+	unsigned at = pci->config.msix;
+	uint16_t control;
+	uint32_t places[2]; /* table, pending bits */
+	int error;
+
+	error = device->ops->region_read(device, VFIO_PCI_CONFIG_REGION_INDEX, at + PCI_MSIX_FLAGS, &control,
+					 sizeof(control));
+	if (!error)
+		error = device->ops->region_read(device, VFIO_PCI_CONFIG_REGION_INDEX, at + PCI_MSIX_TABLE,
+						 places, sizeof(places));
+	if (!error)
+		error = vfio_msix_init(&pci->msix, device, vm, control, places[0], places[1], bar_sizes);
+	if (error != -ENOTSUP)
+		return error;
+	log_warning("%s is shown without MSI-X: %s", device->name, error_get()->because);
+	vfio_config_hide(&pci->config, at, PCI_CAP_MSIX_SIZEOF);
+	return 0;
+}
+
+static int parts_setup(struct vfio_pci *pci, const struct vfio_handles *handles)
+{
+	struct vfio_device *device = pci->device;
+	uint64_t bar_sizes[PCI_BARS];
+	int error;
+
+	error = vfio_config_init(&pci->config, device);
+	if (!error)
+		error = vfio_bars_probe(device, pci->function.bars, bar_sizes);
+	if (error)
+		return error;
+	if (pci->config.msix) {
+		error = msix_setup(pci, handles->vm, bar_sizes);
+		if (error)
+			return error;
+	}
+	if (!pci->msix.entries)
+		log_warning("%s has no MSI-X: its interrupts do not reach the guest (MSI and INTx are not "
+			    "supported yet)",
+			    device->name);
+	error = vfio_bars_init(&pci->bars, device, pci->function.bars, &pci->msix, &pci->lock, handles->map,
+			       handles->mmio, handles->pio);
+	if (error) {
+		vfio_msix_fini(&pci->msix);
+		return error;
+	}
+	pci_bars_init(&pci->registers, &pci->config.shown, pci->function.bars, vfio_bars_map, vfio_bars_unmap,
+		      &pci->bars);
+	return 0;
+}
+
+int vfio_pci_function_create(const struct vfio_handles *handles, struct vfio_device *device,
+			     const struct vfio_pci_options *options,
+			     void (*release)(void *opaque, struct vfio_device *device), void *release_opaque,
+			     struct pci_function **ret_function)
+{
+	struct vfio_pci *pci = calloc(1, sizeof(*pci));
+	int error;
+
+	if (!pci)
+		return error_set(ENOMEM, "no memory for %s", device->name);
+	pci->function.ops = &vfio_pci_ops;
+	pci->function.driver = "vfio-pci";
+	pci->function.multifunction = options->multifunction;
+	pci->device = device;
+	pci->release = release;
+	pci->release_opaque = release_opaque;
+	pthread_mutex_init(&pci->lock, NULL);
+	if (options->id) {
+		pci->function.id = strdup(options->id);
+		if (!pci->function.id) {
+			error = error_set(ENOMEM, "no memory for %s", device->name);
+			goto fail;
+		}
+	}
+	error = parts_setup(pci, handles);
+	if (error)
+		goto fail;
+	/* The device decodes nothing and reaches nothing until the guest's system says so. */
+	vfio_config_command(&pci->config);
+	if (!device->can_reset)
+		log_info("%s: the kernel knows no way to reset it", device->name);
+	*ret_function = &pci->function;
+	return 0;
+
+fail:
+	pthread_mutex_destroy(&pci->lock);
+	pci_function_fini(&pci->function);
+	free(pci);
+	return error;
+}

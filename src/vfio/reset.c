@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Resets of an assigned function, and how few are enough. Opening a device through the kernel resets it where
+ * it can be reset, and so does closing it; a reset takes a tenth of a second and more, so neither is
+ * repeated. In between the guest resets it, by itself (function-level reset) or with the whole machine.
+ *
+ * Before each of them the function is taken out of the guest's memory, its interrupts are switched off
+ * and it may no longer master the bus, so that nothing of the time before reaches the time after. The
+ * kernel saves and restores the registers around a reset of its own; what it restores is that quiet
+ * state, which is also the one a guest expects to find.
+ */
+#include "base/error.h"
+#include "base/log.h"
+#include "vfio/pci-priv.h"
+
+void vfio_pci_quiesce(struct vfio_pci *pci)
+{
+	pci_bars_reset(&pci->registers);
+	vfio_config_reset(&pci->config);
+	vfio_config_command(&pci->config);
+	vfio_msix_reset(&pci->msix);
+}
+
+/* Some devices do not survive their reset, and then nothing of what follows would make sense to anybody. */
+static void look_after(struct vfio_pci *pci, const char *what)
+{
+	if (vfio_config_alive(pci->device)) {
+		error_tried("use %s after %s", pci->device->name, what);
+		log_failure(error_get());
+	}
+	vfio_bars_power(&pci->bars, vfio_config_power_state(&pci->config) == 0);
+}
+
+void vfio_pci_reset(struct vfio_pci *pci)
+{
+	vfio_pci_quiesce(pci);
+	if (!pci->device->can_reset) {
+		if (!pci->no_reset_said)
+			log_warning("%s has no reset that works: the guest finds it as it left it",
+				    pci->device->name);
+		pci->no_reset_said = true;
+		return;
+	}
+	if (pci->device->ops->reset(pci->device))
+		log_failure(error_get());
+	look_after(pci, "a reset of the machine");
+}
+
+void vfio_pci_flr(struct vfio_pci *pci, unsigned offset, unsigned size, uint32_t value)
+{
+	vfio_pci_quiesce(pci);
+	vfio_config_write(&pci->config, offset, size, value);
+	look_after(pci, "a function-level reset by the guest");
+}
+
+void vfio_pci_last_reset(struct vfio_pci *pci)
+{
+	if (pci->device->reset_on_open || !pci->device->can_reset)
+		return;
+	if (pci->device->ops->reset(pci->device))
+		log_failure(error_get());
+}

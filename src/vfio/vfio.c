@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The VM's side of passthrough: which devices it holds, and the I/O address space they share.
+ *
+ * The space comes with the first device and goes with the last. Between the two, all guest RAM is mapped in
+ * it. Opening and closing devices takes long and is done one at a time, under a lock of its own.
+ */
+#include "vfio/vfio.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+#include "base/check.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "vfio/dma-priv.h"
+#include "vfio/kernel-device-priv.h"
+#include "vfio/pci-priv.h"
+#include "vfio/type1-priv.h"
+
+/* A device that the VM holds. */
+struct holding {
+	struct holding *next;
+	struct vfio *vfio;
+	struct bdf bdf;
+	int fd; /* the space's */
+	struct vfio_device *device;
+};
+
+struct vfio {
+	struct vfio_handles handles;
+	pthread_mutex_t lock; /* guards all below; held while devices are opened and closed */
+	struct vfio_iospace *space;
+	struct vfio_dma dma; /* listening while there are holdings */
+	struct holding *holdings;
+};
+
+/* Interrupts need an eventfd each, and a device may have 2048. The hard limit is the most that we may have.
+ */
+static void descriptors_raise(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur == limit.rlim_max)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit))
+		log_info(
+			"the limit of open files stays as it is: devices with many interrupts may miss some");
+}
+
+int vfio_create(const struct vfio_handles *handles, struct vfio **ret_vfio)
+{
+	struct vfio *vfio = calloc(1, sizeof(*vfio));
+
+	if (!vfio)
+		return error_set(ENOMEM, "no memory for passthrough");
+	vfio->handles = *handles;
+	pthread_mutex_init(&vfio->lock, NULL);
+	descriptors_raise();
+	*ret_vfio = vfio;
+	return 0;
+}
+
+void vfio_destroy(struct vfio *vfio)
+{
+	if (!vfio)
+		return;
+	check(!vfio->holdings && !vfio->space);
+	pthread_mutex_destroy(&vfio->lock);
+	free(vfio);
+}
+
+/* Under the lock. Before the first device: may its memory be pinned, and is there an IOMMU to map it? */
+static int space_open(struct vfio *vfio, uint64_t *ret_need)
+{
+	int error;
+
+	if (vfio->space)
+		return 0;
+	error = vfio_dma_need(vfio->handles.map, ret_need);
+	if (!error)
+		error = broker_allow_memlock(vfio->handles.broker, *ret_need);
+	if (!error)
+		error = vfio_type1_create(&vfio_sys_kernel, vfio->handles.broker, vfio->handles.vm,
+					  &vfio->space);
+	return error;
+}
+
+static void space_close(struct vfio *vfio)
+{
+	if (vfio->holdings || !vfio->space)
+		return;
+	vfio->space->ops->destroy(vfio->space);
+	vfio->space = NULL;
+}
+
+static int device_attach(struct vfio *vfio, const struct broker_device *which, struct holding *holding)
+{
+	uint64_t need = 0;
+	char bdf[BDF_TEXT_SIZE];
+	struct error why;
+	int error;
+
+	error = space_open(vfio, &need);
+	if (error)
+		return error;
+	error = vfio->space->ops->attach(vfio->space, which, &holding->fd);
+	if (error)
+		goto fail_attach;
+	if (!vfio->holdings) {
+		error = vfio_dma_start(&vfio->dma, vfio->handles.map, vfio->space, need);
+		if (error)
+			goto fail_dma;
+	}
+	error = vfio_kernel_device_create(&vfio_sys_kernel, holding->fd, bdf_format(which->bdf, bdf),
+					  &holding->device);
+	if (error)
+		goto fail_device;
+	return 0;
+
+fail_device:
+	why = *error_get();
+	if (!vfio->holdings)
+		vfio_dma_stop(&vfio->dma);
+	error_load(&why);
+fail_dma:
+	vfio->space->ops->detach(vfio->space, holding->fd);
+fail_attach:
+	space_close(vfio);
+	return error;
+}
+
+static int device_open(struct vfio *vfio, const struct broker_device *which, struct holding **ret_holding)
+{
+	struct holding *holding = calloc(1, sizeof(*holding));
+	int error;
+
+	if (!holding)
+		return error_set(ENOMEM, "no memory for a device");
+	holding->vfio = vfio;
+	holding->bdf = which->bdf;
+	error = device_attach(vfio, which, holding);
+	if (error) {
+		free(holding);
+		return error;
+	}
+	holding->next = vfio->holdings;
+	vfio->holdings = holding;
+	*ret_holding = holding;
+	return 0;
+}
+
+/* Under the lock. The last device takes the maps and the space with it. */
+static void device_close(struct vfio *vfio, struct holding *holding)
+{
+	struct holding **link = &vfio->holdings;
+
+	while (*link != holding)
+		link = &(*link)->next;
+	*link = holding->next;
+	holding->device->ops->destroy(holding->device);
+	if (!vfio->holdings)
+		vfio_dma_stop(&vfio->dma);
+	vfio->space->ops->detach(vfio->space, holding->fd);
+	space_close(vfio);
+	free(holding);
+}
+
+static void device_release(void *opaque, struct vfio_device *device)
+{
+	struct holding *holding = opaque;
+	struct vfio *vfio = holding->vfio;
+
+	check(holding->device == device);
+	pthread_mutex_lock(&vfio->lock);
+	device_close(vfio, holding);
+	pthread_mutex_unlock(&vfio->lock);
+}
+
+static int not_held(const struct vfio *vfio, struct bdf bdf)
+{
+	char text[BDF_TEXT_SIZE];
+
+	for (const struct holding *holding = vfio->holdings; holding; holding = holding->next) {
+		if (bdf_equal(holding->bdf, bdf)) {
+			error_set(EEXIST, "this VM has %s already", bdf_format(bdf, text));
+			return error_try("name each device once");
+		}
+	}
+	return 0;
+}
+
+/* Under the lock. */
+static int function_create(struct vfio *vfio, const struct vfio_pci_options *options,
+			   const struct broker_device *which, struct pci_function **ret_function)
+{
+	struct holding *holding = NULL;
+	struct error why;
+	int error = device_open(vfio, which, &holding);
+
+	if (error)
+		return error;
+	error = vfio_pci_function_create(&vfio->handles, holding->device, options, device_release, holding,
+					 ret_function);
+	if (!error)
+		return 0;
+	why = *error_get();
+	device_close(vfio, holding);
+	return error_load(&why);
+}
+
+int vfio_pci_create(struct vfio *vfio, const struct vfio_pci_options *options,
+		    struct pci_function **ret_function)
+{
+	struct broker_device which;
+	char bdf[BDF_TEXT_SIZE];
+	int error;
+
+	bdf_format(options->host, bdf);
+	pthread_mutex_lock(&vfio->lock);
+	error = not_held(vfio, options->host);
+	if (!error)
+		error = broker_device_check(vfio->handles.broker, options->host, &which);
+	if (error) {
+		error_tried("assign %s", bdf);
+	} else {
+		error = function_create(vfio, options, &which, ret_function);
+		if (error)
+			error_tried("assign %s (%04x:%04x %s)", bdf, which.vendor, which.device, which.name);
+	}
+	pthread_mutex_unlock(&vfio->lock);
+	return error;
+}
