@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # How the lab packs an initrd: busybox, an init, the modules that a stock kernel needs in the order in which
 # they must be loaded, programs with their shared libraries. Sourced after lib.sh.
@@ -60,7 +61,7 @@ initrd_program() {
 # the same bytes for the same content.
 initrd_pack() {
 	(
-		cd "$1"
+		cd "$1" || exit
 		find . -exec touch -hd @0 {} +
 		find . -print0 | LC_ALL=C sort -z | cpio --null -o -H newc --reproducible --quiet -R 0:0
 	) >"$2.new.$$"

@@ -1,7 +1,9 @@
+# shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What the lab's programs share: where things are kept, how they speak, and how a long step shows that it lives.
 # Sourced by bash with `set -u`; sets lab_dir and lab_cache.
 
+# shellcheck disable=SC2034  # for those who source this
 lab_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 lab_cache=${HANDFAST_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/handfast}
 
@@ -37,15 +39,15 @@ need_cache() {
 # watch_log PID LOG WHAT [PATTERN TOTAL]: a line every ten seconds while PID runs, with the number of lines of
 # LOG that match PATTERN against TOTAL, or LOG's last line.
 watch_log() {
-	local pid=$1 log=$2 what=$3 pattern=${4-} total=${5-} started=$SECONDS tick=0 done
+	local pid=$1 log=$2 what=$3 pattern=${4-} total=${5-} started=$SECONDS tick=0 count
 
 	while kill -0 "$pid" 2>/dev/null; do
 		sleep 0.5
 		tick=$((tick + 1))
 		[ $((tick % 20)) = 0 ] || continue
 		if [ -n "$pattern" ]; then
-			done=$(grep -c -- "$pattern" "$log")
-			say "$what: $done of about $total steps, $((SECONDS - started)) s"
+			count=$(grep -c -- "$pattern" "$log")
+			say "$what: $count of about $total steps, $((SECONDS - started)) s"
 		else
 			say "$what: $((SECONDS - started)) s: $(tail -n 1 "$log" | cut -c 1-90)"
 		fi
