@@ -26,14 +26,14 @@ void rtc_reset(struct rtc *rtc);
  * ACPI fixed hardware (ACPI 6.5, 4.8): PM1 event and control blocks, PM timer (3.579545 MHz, 24 bits),
  * power button, S5, at the ports below; SCI level-triggered on GSI 9. And the reset register at port 0xcf9.
  */
-#define PM_PORT_EVENT 0x600   /* PM1a_EVT_BLK, 4 bytes */
+#define PM_PORT_EVENT	0x600 /* PM1a_EVT_BLK, 4 bytes */
 #define PM_PORT_CONTROL 0x604 /* PM1a_CNT_BLK, 2 bytes */
-#define PM_PORT_TIMER 0x608   /* PM_TMR_BLK, 4 bytes */
-#define PM_PORT_GPE0 0x620    /* GPE0_BLK, 16 bytes: 8 of status, 8 of enable */
-#define PM_PORT_RESET 0xcf9
-#define PM_RESET_VALUE 0x06
-#define PM_GSI_SCI 9
-#define PM_SLP_TYP_S5 5
+#define PM_PORT_TIMER	0x608 /* PM_TMR_BLK, 4 bytes */
+#define PM_PORT_GPE0	0x620 /* GPE0_BLK, 16 bytes: 8 of status, 8 of enable */
+#define PM_PORT_RESET	0xcf9
+#define PM_RESET_VALUE	0x06
+#define PM_GSI_SCI	9
+#define PM_SLP_TYP_S5	5
 
 struct pm;
 int pm_create(struct mem_bus *pio, struct loop *loop, struct dev_irq sci, const struct dev_machine_ops *ops,
@@ -45,7 +45,8 @@ void pm_power_button(struct pm *pm);
 
 /* The keyboard controller's reset line only (0x60, 0x64): no keyboard answers. */
 struct i8042;
-int i8042_create(struct mem_bus *pio, const struct dev_machine_ops *ops, void *opaque, struct i8042 **ret_i8042);
+int i8042_create(struct mem_bus *pio, const struct dev_machine_ops *ops, void *opaque,
+		 struct i8042 **ret_i8042);
 void i8042_destroy(struct i8042 *i8042);
 
 #endif
