@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/sysfs.h"
+#include "base/text.h"
 #include "host/check-priv.h"
 #include "host/group-priv.h"
 #include "host/names-priv.h"
@@ -15,6 +16,7 @@
 #include "host/process-priv.h"
 
 #define HOLDERS_SHOWN 8
+#define USES_SHOWN    16
 
 const char *check_device_title(const struct host *host, const struct host_device *device, char *ret_text,
 			       size_t size)
@@ -45,7 +47,7 @@ static void check_driver(const struct host_device *device, struct findings *find
 }
 
 /* Who makes the group unviable; the device itself is check_driver()'s to name. */
-static void check_group(const struct host *host, const struct host_device *device, struct findings *findings)
+void check_group(const struct host *host, const struct host_device *device, struct findings *findings)
 {
 	struct iommu_group group = { 0 };
 	char cure[1024];
@@ -148,10 +150,9 @@ static void check_reset(const struct host_device *device, struct findings *findi
 			"user left it");
 }
 
-void check_assignable(const struct host *host, const struct host_device *device, pid_t except,
-		      struct findings *findings)
+void check_device(const struct host *host, const struct host_device *device, pid_t except,
+		  struct findings *findings)
 {
-	(void)snprintf(findings->subject, sizeof(findings->subject), "%s", device->text);
 	if (device->is_bridge) {
 		findings_obstacle(findings, "kind", EINVAL,
 				  "%s is a bridge; only devices behind bridges can be assigned",
@@ -159,20 +160,13 @@ void check_assignable(const struct host *host, const struct host_device *device,
 		return;
 	}
 	if (!device->has_group) {
-		size_t before = findings->count;
-
-		check_iommu(host, findings);
-		if (findings->count > before && findings->list[findings->count - 1].level == FINDING_OK) {
-			findings_obstacle(findings, "group", ENODEV,
-					  "%s has no IOMMU group: it is not behind the IOMMU", device->text);
-			findings_cure(findings,
-				      "dmesg | grep -i -e DMAR -e AMD-Vi    (says what the IOMMU covers)");
-		}
+		findings_obstacle(findings, "group", ENODEV,
+				  "%s has no IOMMU group: it is not behind an IOMMU", device->text);
+		findings_cure(findings, "handfast check    (says whether this host has one)");
 		return;
 	}
 	check_driver(device, findings);
 	check_group(host, device, findings);
-	check_interrupt_remapping(host, findings);
 	if (driver_is_vfio(device->driver)) {
 		check_node(host, device, findings);
 		check_holders(host, device, except, findings);
@@ -180,4 +174,33 @@ void check_assignable(const struct host *host, const struct host_device *device,
 	check_reset(device, findings);
 	if (strcmp(device->power_state, "D3cold") == 0)
 		findings_warning(findings, "power", "in D3cold; it is woken when it is opened");
+}
+
+void check_assignable(const struct host *host, const struct host_device *device, pid_t except,
+		      struct findings *findings)
+{
+	(void)text_copy(findings->subject, sizeof(findings->subject), device->text);
+	if (!device->is_bridge && !device->has_group) {
+		check_iommu(host, findings);
+		if (findings_obstructed(findings))
+			return;
+	}
+	check_device(host, device, except, findings);
+	check_interrupt_remapping(host, findings);
+}
+
+void check_uses(struct usage *usage, const struct host_device *device, bool forced, struct findings *findings)
+{
+	struct use uses[USES_SHOWN];
+	size_t count = usage_of(usage, device, uses, USES_SHOWN);
+
+	for (size_t i = 0; i < count; i++) {
+		if (forced && !uses[i].vital)
+			findings_warning(findings, "use", "%s is in use: %s", device->text, uses[i].what);
+		else
+			findings_obstacle(findings, "use", EBUSY, "%s is in use: %s", device->text,
+					  uses[i].what);
+		if (uses[i].cure[0])
+			findings_cure(findings, "%s", uses[i].cure);
+	}
 }

@@ -126,6 +126,8 @@ void check_interrupt_remapping(const struct host *host, struct findings *finding
 	char path[PATH_MAX], unsafe[8] = "";
 	auto_free char *text = NULL;
 
+	if (!count_groups(host))
+		return;
 	/* Only PCs have I/O APICs, and only there is remapping a question: elsewhere the interrupt
 	 * translation service does it by design. */
 	if (sysfs_read_file(sysfs_path(path, "%s/interrupts", host->proc), &text, NULL) ||

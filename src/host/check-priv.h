@@ -4,7 +4,7 @@
 
 /*
  * The checks. None of them changes anything. `handfast check` prints all of them; a start runs
- * check_assignable() for each device; bind runs check_bindable().
+ * check_assignable() for each device; bind refuses what check_uses() finds.
  */
 #include <stdint.h>
 #include <sys/types.h>
@@ -13,6 +13,7 @@
 #include "host/device-priv.h"
 #include "host/findings-priv.h"
 #include "host/host-priv.h"
+#include "host/usage-priv.h"
 
 /* The host, whatever the device. */
 void check_host(const struct host *host, struct findings *findings);
@@ -29,12 +30,27 @@ int check_kvm_denied(const struct host *host, const char *path, int errnum);
  * What stands between the device as it is now and a VM: driver, group, node, other users, reset.
  * except: a process whose use of the device does not count (the VM that asks), or 0.
  */
+void check_device(const struct host *host, const struct host_device *device, pid_t except,
+		  struct findings *findings);
+
+/* The same with what the host contributes: the IOMMU and its interrupt remapping. */
 void check_assignable(const struct host *host, const struct host_device *device, pid_t except,
 		      struct findings *findings);
+
+/* Which other members keep the device's group from being viable. */
+void check_group(const struct host *host, const struct host_device *device, struct findings *findings);
 
 /* Who has the group's node or the device's own one open: obstacles. */
 void check_holders(const struct host *host, const struct host_device *device, pid_t except,
 		   struct findings *findings);
+
+/*
+ * What this host does with the device by itself: mounted file systems and swap on its disks, a network
+ * interface that somebody talks to, processes that have it open. Obstacles, but warnings where `forced`
+ * and this machine would survive.
+ */
+void check_uses(struct usage *usage, const struct host_device *device, bool forced,
+		struct findings *findings);
 
 /* "0000:01:00.0 (8086:10d3 Intel Corporation 82574L Gigabit Network Connection)"; returns ret_text. */
 const char *check_device_title(const struct host *host, const struct host_device *device, char *ret_text,

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef HANDFAST_HOST_COMMAND_PRIV_H
+#define HANDFAST_HOST_COMMAND_PRIV_H
+
+/* What the four commands share: their words, their help, how they fail. */
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/bdf.h"
+
+enum {
+	COMMAND_OK = 0,
+	COMMAND_FAILED = 1,
+	COMMAND_USAGE = 2,
+};
+
+struct command_words {
+	struct bdf *devices; /* freed by the caller */
+	size_t count;
+	bool force;
+};
+
+struct command_spec {
+	const char *name;
+	const char *help;
+	bool needs_device;
+	bool takes_device;
+	bool takes_force;
+};
+
+/*
+ * Reads the command line. Returns true when there is something to do; else *ret_status is what to exit
+ * with: help was asked for and given, or the usage is wrong and has been explained.
+ */
+bool command_parse(const struct command_spec *spec, int argc, char **argv, struct command_words *ret_words,
+		   int *ret_status);
+
+/* Prints this thread's error record to standard error; returns COMMAND_FAILED. */
+int command_failed(void);
+
+#endif

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Source: proc(5) for /proc/PID/mountinfo and /proc/swaps. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/sysfs.h"
+#include "base/text.h"
+#include "host/usage-parts-priv.h"
+
+/* The kernel writes blanks and backslashes in paths as three octal digits. */
+static void unescape(char *text)
+{
+	char *to = text;
+
+	for (const char *from = text; *from; to++) {
+		if (from[0] == '\\' && from[1] >= '0' && from[1] <= '3' && from[2] >= '0' && from[2] <= '7' &&
+		    from[3] >= '0' && from[3] <= '7') {
+			*to = (char)((from[1] - '0') << 6 | (from[2] - '0') << 3 | (from[3] - '0'));
+			from += 4;
+		} else {
+			*to = *from++;
+		}
+	}
+	*to = '\0';
+}
+
+/* The kernel's name of a block device by whatever path it goes under, "" for what is none. */
+static void block_name(const struct host *host, const char *path, char *ret_name, size_t size)
+{
+	char real[PATH_MAX];
+	const char *slash;
+	size_t dev = strlen(host->dev);
+
+	ret_name[0] = '\0';
+	if (strncmp(path, host->dev, dev) != 0 || path[dev] != '/')
+		return;
+	if (realpath(path, real))
+		path = real;
+	slash = strrchr(path, '/');
+	(void)text_copy(ret_name, size, slash ? slash + 1 : path);
+}
+
+/* 36 35 98:0 /root /target options [tags] - type source options */
+static void load_mount(struct usage *usage, char *line)
+{
+	struct usage_mount mount = { 0 };
+	char target[1024], source[1024];
+	char *behind = strstr(line, " - ");
+
+	if (!behind || sscanf(line, "%*u %*u %u:%u %*s %1023s", &mount.major, &mount.minor, target) != 3 ||
+	    sscanf(behind, " - %*s %1023s", source) != 1)
+		return;
+	unescape(target);
+	unescape(source);
+	(void)text_copy(mount.target, sizeof(mount.target), target);
+	block_name(usage->host, source, mount.source, sizeof(mount.source));
+
+	struct usage_mount *added = usage_grow(usage, &usage->mounts, &usage->mount_count, sizeof(mount));
+
+	if (added)
+		*added = mount;
+}
+
+void usage_load_mounts(struct usage *usage)
+{
+	char path[PATH_MAX];
+	auto_free char *text = NULL;
+	char *rest, *line;
+
+	if (sysfs_read_file(sysfs_path(path, "%s/self/mountinfo", usage->host->proc), &text, NULL))
+		return;
+	rest = text;
+	while ((line = strsep(&rest, "\n")))
+		load_mount(usage, line);
+}
+
+void usage_load_swaps(struct usage *usage)
+{
+	char path[PATH_MAX];
+	auto_free char *text = NULL;
+	char *rest, *line;
+
+	if (sysfs_read_file(sysfs_path(path, "%s/swaps", usage->host->proc), &text, NULL))
+		return;
+	rest = text;
+	(void)strsep(&rest, "\n"); /* the headings */
+	while ((line = strsep(&rest, "\n"))) {
+		char name[1024];
+		struct usage_swap *swap;
+
+		if (sscanf(line, "%1023s", name) != 1)
+			continue;
+		swap = usage_grow(usage, &usage->swaps, &usage->swap_count, sizeof(*swap));
+		if (!swap)
+			return;
+		unescape(name);
+		(void)text_copy(swap->path, sizeof(swap->path), name);
+		block_name(usage->host, name, swap->name, sizeof(swap->name));
+	}
+}
