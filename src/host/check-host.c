@@ -106,11 +106,17 @@ static void explain_no_iommu(const struct host *host, struct findings *findings)
 	}
 }
 
+static unsigned count_groups(const struct host *host)
+{
+	char path[PATH_MAX], names[8];
+
+	return count_entries(sysfs_path(path, "%s/kernel/iommu_groups", host->sys), names, sizeof(names));
+}
+
 void check_iommu(const struct host *host, struct findings *findings)
 {
-	char path[PATH_MAX], units[256], groups[8];
-	unsigned count =
-		count_entries(sysfs_path(path, "%s/kernel/iommu_groups", host->sys), groups, sizeof(groups));
+	char path[PATH_MAX], units[256];
+	unsigned count = count_groups(host);
 
 	if (!count) {
 		explain_no_iommu(host, findings);
