@@ -71,6 +71,11 @@ struct elf_segment {
 	uint64_t alignment;
 };
 
+static uint64_t align_up(uint64_t value, uint64_t to)
+{
+	return (value + to - 1) & ~(to - 1);
+}
+
 static int damaged(const char *what)
 {
 	error_set(ENOEXEC, "the file is damaged: %s", what);
@@ -217,53 +222,51 @@ static int plan_segment(const struct elf *elf, const struct elf_segment *segment
 	return 0;
 }
 
-/* Looks for the entry among one segment's notes. *ret_found and *ret_entry are set where it stands there. */
+/*
+ * Looks for the entry among one segment's notes. *ret_found and *ret_entry are set where it stands there.
+ * A note is its header, its name and its value; value and next note are aligned. Source: System V gABI 4.1,
+ * "Note Section".
+ */
 static int find_entry(const struct elf *elf, const struct elf_segment *segment, bool *ret_found,
 		      gpa_t *ret_entry)
 {
 	uint64_t align = segment->alignment == 8 ? 8 : 4;
-	uint64_t at = segment->offset;
-	uint64_t end;
+	uint64_t size = segment->file_size;
+	uint64_t at = 0;
 	int error;
 
-	error = boot_file_expect(elf->file, segment->offset, segment->file_size, "its notes");
+	error = boot_file_expect(elf->file, segment->offset, size, "its notes");
 	if (error < 0)
 		return error;
-	if (segment->file_size > NOTES_SIZE_MAX)
+	if (size > NOTES_SIZE_MAX)
 		return damaged("its notes are longer than any kernel's");
-	end = segment->offset + segment->file_size;
-	while (end - at >= sizeof(Elf64_Nhdr)) { /* both classes have the same */
-		Elf64_Nhdr note;
-		uint64_t name_size;
-		uint64_t value_size;
+	while (at < size && size - at >= sizeof(Elf64_Nhdr)) { /* both classes have the same */
+		uint64_t name_at = segment->offset + at + sizeof(Elf64_Nhdr);
 		char name[sizeof(NOTE_OWNER)];
 		uint64_t value = 0;
+		uint64_t value_at;
+		Elf64_Nhdr note;
 
-		error = boot_file_read(elf->file, at, &note, sizeof(note));
+		error = boot_file_read(elf->file, segment->offset + at, &note, sizeof(note));
 		if (error < 0)
 			return error;
-		at += sizeof(note);
-		name_size = ((uint64_t)note.n_namesz + align - 1) & ~(align - 1);
-		value_size = ((uint64_t)note.n_descsz + align - 1) & ~(align - 1);
-		/* The last value may lack its padding. */
-		if (name_size > end - at || note.n_descsz > end - at - name_size)
+		/* No overflow: 32-bit sizes behind an offset of at most NOTES_SIZE_MAX. */
+		value_at = align_up(at + sizeof(note) + note.n_namesz, align);
+		at = align_up(value_at + note.n_descsz, align); /* the last one may lack its padding */
+		if (value_at + note.n_descsz > size)
 			return damaged("a note reaches past the end of its notes");
-		if (note.n_type == NOTE_PHYS32_ENTRY && note.n_namesz == sizeof(name) &&
-		    (note.n_descsz == sizeof(uint32_t) || note.n_descsz == sizeof(uint64_t))) {
-			error = boot_file_read(elf->file, at, name, sizeof(name));
-			if (error < 0)
-				return error;
-			error = boot_file_read(elf->file, at + name_size, &value, note.n_descsz);
-			if (error < 0)
-				return error;
-			if (memcmp(name, NOTE_OWNER, sizeof(name)) == 0) {
-				*ret_found = true;
-				*ret_entry = value;
-			}
+		if (note.n_type != NOTE_PHYS32_ENTRY || note.n_namesz != sizeof(name) ||
+		    (note.n_descsz != sizeof(uint32_t) && note.n_descsz != sizeof(uint64_t)))
+			continue;
+		error = boot_file_read(elf->file, name_at, name, sizeof(name));
+		if (error == 0)
+			error = boot_file_read(elf->file, segment->offset + value_at, &value, note.n_descsz);
+		if (error < 0)
+			return error;
+		if (memcmp(name, NOTE_OWNER, sizeof(name)) == 0) {
+			*ret_found = true;
+			*ret_entry = value;
 		}
-		if (value_size > end - at - name_size)
-			break;
-		at += name_size + value_size;
 	}
 	return 0;
 }
