@@ -59,17 +59,16 @@ static unsigned capability_list_end(const struct pci_config *config)
 /* An extended list always begins at 0x100, and its last header has 0 for the next one's address. */
 static unsigned extended_list_end(const struct pci_config *config)
 {
-	unsigned offset = PCI_CFG_SPACE_SIZE;
+	unsigned offset = PCI_CFG_SPACE_SIZE, next = 0;
 
 	for (unsigned i = 0; i < PCIE_CONFIG_SIZE / 4; i++) {
-		unsigned next = PCI_EXT_CAP_NEXT(pci_config_get(config, offset, 4));
-
+		next = PCI_EXT_CAP_NEXT(pci_config_get(config, offset, 4));
 		if (!next)
-			return offset;
+			break;
 		offset = next;
 	}
-	check(!"an extended capability list that ends");
-	return 0;
+	check(!next);
+	return offset;
 }
 
 static void add_extended(struct pci_config *config, uint8_t id, unsigned offset)

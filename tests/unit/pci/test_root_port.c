@@ -272,7 +272,7 @@ static void reset_is_power_on(void **state)
 	for (unsigned i = 0; i < PCIE_CONFIG_SIZE / 4; i++)
 		before[i] = get(machine, 4 * i, 4);
 	for (unsigned i = 0; i < PCIE_CONFIG_SIZE / 4; i++)
-		put(machine, 4 * i, 4, 0x01010101 << i % 8);
+		put(machine, 4 * i, 4, 0x01010101u << i % 8);
 	put(machine, PCI_PRIMARY_BUS, 4, 0x00010100);
 	pci_bus_reset(machine->root);
 	for (unsigned i = 0; i < PCIE_CONFIG_SIZE / 4; i++)
