@@ -561,7 +561,7 @@ static void as_many_as_there_can_be(void **state)
 		       "257 PCI buses: there are 256 bus numbers\n  try:     fewer pcie-root-port devices");
 }
 
-/* Any mixture: what is assigned is right, whatever it is; and what is refused fits nowhere near. */
+/* Any mixture that the windows have room for. The same ones each time. */
 static void random_topologies(void **state)
 {
 	struct machine *machine = *state;

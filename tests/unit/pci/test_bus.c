@@ -322,8 +322,12 @@ static void nonsense_in_bus_numbers_is_harmless(void **state)
 	set_numbers(machine, 0, 1, 5, 4);
 	assert_false(answers(machine, 5, 4));
 	assert_false(answers(machine, 4, 4));
+	set_numbers(machine, 0, 1, 1, 2);
+	set_numbers(machine, 1, 4, 2, 2);
+	assert_true(answers(machine, 2, 8));
 	set_numbers(machine, 0, 1, 0, 0xff);
 	assert_true(answers(machine, 0, 9));
+	assert_false(answers(machine, 2, 8));
 	assert_false(answers(machine, 7, 4));
 
 	/* The same number twice: the first bridge has it, and with it all that it forwards. */
