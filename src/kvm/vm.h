@@ -9,8 +9,13 @@
 
 struct kvm_vm;
 
-/* kvm_fd: /dev/kvm, taken over. Creates the VM, its in-kernel interrupt controllers (PIC, IOAPIC with 24
- * pins, local APICs) and PIT. Errors name the capability that this kernel lacks. */
+/* Guest physical addresses that KVM may use for itself (Intel processors: a page table and a task state
+ * segment), besides the local APICs' page and the IOAPIC's. Nothing may be mapped there, nor be RAM. */
+#define KVM_VM_PRIVATE_START 0xfeffc000ULL
+#define KVM_VM_PRIVATE_SIZE  0x4000ULL
+
+/* kvm_fd: /dev/kvm, taken over, also on an error. Creates the VM, its in-kernel interrupt controllers (PIC,
+ * IOAPIC with 24 pins, local APICs) and PIT. Errors name the capability that this kernel lacks. */
 int kvm_vm_create(int kvm_fd, struct kvm_vm **ret_vm);
 void kvm_vm_destroy(struct kvm_vm *vm); /* vCPUs are gone already */
 
@@ -31,7 +36,8 @@ unsigned kvm_vm_phys_bits(const struct kvm_vm *vm);
 int kvm_slot_add(struct kvm_vm *vm, uint64_t gpa, uint64_t size, void *host, uint32_t *ret_slot);
 void kvm_slot_remove(struct kvm_vm *vm, uint32_t slot);
 
-/* Level of an interrupt line, GSI 0 to 23 (PIC pins 0 to 15 and IOAPIC pins). Any thread. */
+/* Level of an interrupt line, GSI 0 to 23 (PIC pins 0 to 15 and IOAPIC pins; GSI 0, the timer's, is the
+ * IOAPIC's pin 2, and GSI 2 nothing). Any thread. */
 void kvm_irq_line(struct kvm_vm *vm, uint32_t gsi, bool level);
 
 /* Message signalled interrupts (PCI 3.0, 6.8). */
