@@ -6,9 +6,12 @@
  * maps more than DMA_PIECE. BARs of other devices are not mapped: no device reaches another one.
  */
 #include <errno.h>
+#include <linux/capability.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -27,6 +30,15 @@ static uint64_t piece_at(uint64_t done, uint64_t size)
 	return size - done < DMA_PIECE ? size - done : DMA_PIECE;
 }
 
+/* Who has CAP_IPC_LOCK may pin without limit. */
+static bool limit_is_moot(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+
+	return !syscall(SYS_capget, &header, data) && data[0].effective & 1u << CAP_IPC_LOCK;
+}
+
 /* Pinning failed for want of memory: the limit is why, nearly always. */
 static int explain_nomem(const struct vfio_dma *dma)
 {
@@ -35,7 +47,7 @@ static int explain_nomem(const struct vfio_dma *dma)
 
 	text_size(dma->need, need, sizeof(need));
 	text_size(dma->mapped, mapped, sizeof(mapped));
-	if (!getrlimit(RLIMIT_MEMLOCK, &limit) && limit.rlim_cur != RLIM_INFINITY &&
+	if (!limit_is_moot() && !getrlimit(RLIMIT_MEMLOCK, &limit) && limit.rlim_cur != RLIM_INFINITY &&
 	    limit.rlim_cur < dma->need) {
 		error_add("the memory lock limit is too low: the guest's memory needs %s, the limit is %s",
 			  need, text_size(limit.rlim_cur, have, sizeof(have)));

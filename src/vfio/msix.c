@@ -87,8 +87,7 @@ static int device_provide_most(struct vfio_msix *msix, unsigned wanted)
 	if (result > 0 && (unsigned)result < wanted)
 		result = device_provide(msix, (unsigned)result);
 	if (result > 0)
-		return error_set(ENOSPC, "%s: the host has no %u interrupt vectors left", msix->device->name,
-				 wanted);
+		return error_set(ENOSPC, "the host has no %u interrupt vectors left", wanted);
 	return result;
 }
 
@@ -125,8 +124,7 @@ static int device_rebuild(struct vfio_msix *msix, unsigned vector)
 		return result;
 	if (msix->provided > vector)
 		return 0;
-	return error_set(ENOSPC, "%s: the host provides %u interrupt vectors, and no more",
-			 msix->device->name, msix->provided);
+	return error_set(ENOSPC, "the host provides %u interrupt vectors, and no more", msix->provided);
 }
 
 static int device_add(struct vfio_msix *msix, unsigned vector)
@@ -139,7 +137,7 @@ static int device_add(struct vfio_msix *msix, unsigned vector)
 	result =
 		msix->device->ops->irq_set(msix->device, VFIO_PCI_MSIX_IRQ_INDEX, vector, 1, &host->event_fd);
 	if (result > 0)
-		return error_set(ENOSPC, "%s: the host has no interrupt vector left", msix->device->name);
+		return error_set(ENOSPC, "the host has no interrupt vector left");
 	if (!result)
 		host->in_device = true;
 	return result;

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The VM's side: what is opened and closed when. Its callees in the room are made up. */
+#include "../unit.h"
+#include "fake.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "vfio/dma-priv.h"
+#include "vfio/kernel-device-priv.h"
+#include "vfio/pci-priv.h"
+#include "vfio/type1-priv.h"
+
+static struct {
+	int check, memlock, type1, attach, dma, device, function; /* errno */
+	int next_fd;
+} fails;
+
+static struct vfio *vfio;
+
+/* What vfio_pci_function_create() was given, by order. */
+static struct {
+	struct vfio_device *device;
+	void (*release)(void *opaque, struct vfio_device *device);
+	void *opaque;
+} made[4];
+static unsigned made_count;
+
+static int result(int errnum, const char *word)
+{
+	story_add("%s%s ", word, errnum ? "!" : "");
+	return errnum ? error_set(errnum, "%s fails", word) : 0;
+}
+
+int broker_device_check(struct broker *broker, struct bdf bdf, struct broker_device *ret_device)
+{
+	*ret_device = (struct broker_device){ .bdf = bdf, .group = 1, .vendor = 0x8086, .device = 0x10d3 };
+	strcpy(ret_device->name, "82574L");
+	return result(fails.check, "check");
+}
+
+int broker_allow_memlock(struct broker *broker, uint64_t bytes)
+{
+	assert_int_equal(bytes, 4096);
+	return result(fails.memlock, "memlock");
+}
+
+static int space_attach(struct vfio_iospace *space, const struct broker_device *which, int *ret_device_fd)
+{
+	*ret_device_fd = 100 + which->bdf.bus;
+	return result(fails.attach, "attach");
+}
+
+static void space_detach(struct vfio_iospace *space, int device_fd)
+{
+	story_add("detach%d ", device_fd);
+}
+
+static void space_destroy(struct vfio_iospace *space)
+{
+	story_add("space- ");
+}
+
+static const struct vfio_iospace_ops space_ops = { .attach = space_attach,
+						   .detach = space_detach,
+						   .destroy = space_destroy };
+static struct vfio_iospace space = { .ops = &space_ops };
+
+const struct vfio_sys vfio_sys_kernel;
+
+int vfio_type1_create(const struct vfio_sys *sys, struct broker *broker, struct kvm_vm *vm,
+		      struct vfio_iospace **ret_space)
+{
+	if (!fails.type1)
+		*ret_space = &space;
+	return result(fails.type1, "space+");
+}
+
+int vfio_dma_need(struct mem_map *map, uint64_t *ret_bytes)
+{
+	*ret_bytes = 4096;
+	return 0;
+}
+
+int vfio_dma_start(struct vfio_dma *dma, struct mem_map *map, struct vfio_iospace *into, uint64_t need)
+{
+	assert_int_equal(need, 4096);
+	assert_ptr_equal(into, &space);
+	return result(fails.dma, "dma+");
+}
+
+void vfio_dma_stop(struct vfio_dma *dma)
+{
+	error_set(EBADF, "whatever went wrong meanwhile");
+	story_add("dma- ");
+}
+
+static void device_destroy(struct vfio_device *device)
+{
+	story_add("device- ");
+}
+
+static const struct vfio_device_ops device_ops = { .destroy = device_destroy };
+static struct vfio_device devices[4];
+
+int vfio_kernel_device_create(const struct vfio_sys *sys, int device_fd, const char *name,
+			      struct vfio_device **ret_device)
+{
+	*ret_device = &devices[made_count];
+	(*ret_device)->ops = &device_ops;
+	return result(fails.device, "device+");
+}
+
+int vfio_pci_function_create(const struct vfio_handles *handles, struct vfio_device *device,
+			     const struct vfio_pci_options *options,
+			     void (*release)(void *opaque, struct vfio_device *device), void *release_opaque,
+			     struct pci_function **ret_function)
+{
+	made[made_count].device = device;
+	made[made_count].release = release;
+	made[made_count].opaque = release_opaque;
+	if (!fails.function)
+		made_count++;
+	return result(fails.function, "function+");
+}
+
+static int create(uint8_t bus)
+{
+	const struct vfio_pci_options options = { .host = { .bus = bus } };
+	struct pci_function *function;
+
+	return vfio_pci_create(vfio, &options, &function);
+}
+
+static int setup(void **state)
+{
+	const struct vfio_handles handles = { 0 };
+
+	memset(&fails, 0, sizeof(fails));
+	made_count = 0;
+	story_forget();
+	return vfio_create(&handles, &vfio);
+}
+
+static int teardown(void **state)
+{
+	vfio_destroy(vfio);
+	return 0;
+}
+
+static void test_first_and_last(void **state)
+{
+	assert_int_equal(create(1), 0);
+	story_expect("check memlock space+ attach dma+ device+ function+ ");
+	/* The second finds everything there. */
+	assert_int_equal(create(2), 0);
+	story_expect("check attach device+ function+ ");
+	made[0].release(made[0].opaque, made[0].device);
+	story_expect("device- detach101 ");
+	made[1].release(made[1].opaque, made[1].device);
+	story_expect("device- dma- detach102 space- ");
+	assert_int_equal(create(1), 0);
+	story_expect("check memlock space+ attach dma+ device+ function+ ");
+	made[2].release(made[2].opaque, made[2].device);
+}
+
+static void test_twice(void **state)
+{
+	assert_int_equal(create(1), 0);
+	story_forget();
+	assert_int_equal(create(1), -EEXIST);
+	story_expect("");
+	assert_string_equal(error_get()->tried, "assign 0000:01:00.0");
+	made[0].release(made[0].opaque, made[0].device);
+	/* Given back, it can come again. */
+	assert_int_equal(create(1), 0);
+	made[1].release(made[1].opaque, made[1].device);
+}
+
+/* Each step fails in turn: what was done before is undone, and nothing else. */
+static void test_failures(void **state)
+{
+	static const struct {
+		int *fails;
+		const char *story;
+	} step[] = {
+		{ &fails.check, "check! " },
+		{ &fails.memlock, "check memlock! " },
+		{ &fails.type1, "check memlock space+! " },
+		{ &fails.attach, "check memlock space+ attach! space- " },
+		{ &fails.dma, "check memlock space+ attach dma+! detach101 space- " },
+		{ &fails.device, "check memlock space+ attach dma+ device+! dma- detach101 space- " },
+		{ &fails.function,
+		  "check memlock space+ attach dma+ device+ function+! device- dma- detach101 space- " },
+	};
+
+	for (unsigned i = 0; i < sizeof(step) / sizeof(step[0]); i++) {
+		*step[i].fails = ENODEV;
+		assert_int_equal(create(1), -ENODEV);
+		story_expect(step[i].story);
+		assert_non_null(strstr(error_get()->because, " fails"));
+		assert_string_equal(error_get()->tried,
+				    i ? "assign 0000:01:00.0 (8086:10d3 82574L)" : "assign 0000:01:00.0");
+		*step[i].fails = 0;
+	}
+}
+
+static void test_second_fails(void **state)
+{
+	assert_int_equal(create(1), 0);
+	story_forget();
+	fails.function = EIO;
+	assert_int_equal(create(2), -EIO);
+	story_expect("check attach device+ function+! device- detach102 ");
+	fails.function = 0;
+	fails.device = EIO;
+	assert_int_equal(create(2), -EIO);
+	story_expect("check attach device+! detach102 ");
+	made[0].release(made[0].opaque, made[0].device);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_first_and_last, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_twice, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_failures, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_second_fails, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
