@@ -112,8 +112,8 @@ static void tell_dropped(struct chardev *chardev)
 {
 	uint64_t dropped = chardev_dropped(chardev);
 
-	if (dropped == 0)
-		return;
+	if (dropped == 0 || chardev->failed || chardev->state == OUTPUT_DEAD)
+		return; /* or the cause was told when it came */
 	if (chardev->ops->lossless)
 		log_warning("%llu bytes of the guest's output were dropped: nobody read them in time",
 			    (unsigned long long)dropped);
