@@ -4,8 +4,8 @@
  * device: its entry goes into the journal, and only when that is on disk the device moves to vfio-pci
  * (rebind.c). Whatever happens from there on, kill -9 and a reboot included, the entry says what the
  * device was, and `unbind`, or this command's own way back, brings it to that and then removes the entry.
- * An entry that is found for a device without driver is such a leftover: it knows more than the device
- * does, so it is kept. After a write that timed out the device is left alone (the next write would hang
+ * An entry that is found for a device halfway (is_unfinished()) knows more than the device does, so it is
+ * kept. After a write that timed out the device is left alone (the next write would hang
  * as well) and its entry stays for the next command.
  */
 #include "host/bind-priv.h"
@@ -195,6 +195,18 @@ static int ensure_driver(const struct host *host)
 	return error_try("handfast check    (says whether this kernel has it)");
 }
 
+/*
+ * Whether a bind or unbind ended halfway, so that the journal's entry tells what the device was and the
+ * device itself does not: it is without driver, or its override is one of ours.
+ */
+static bool is_unfinished(const struct task *task)
+{
+	const struct host_device *device = &task->device;
+
+	return task->has_entry && (!device->driver[0] || driver_is_vfio(device->driver_override) ||
+				   strcmp(device->driver_override, task->entry.driver) == 0);
+}
+
 /* bind: the doing */
 
 static int bind_one(const struct host *host, struct task *task)
@@ -202,7 +214,7 @@ static int bind_one(const struct host *host, struct task *task)
 	const struct host_device *device = &task->device;
 	int error;
 
-	if (!task->has_entry || device->driver[0]) {
+	if (!is_unfinished(task)) {
 		struct journal_entry entry = {
 			.bdf = device->bdf,
 			.vendor = device->vendor,
@@ -366,7 +378,7 @@ static int tidy(const struct host *host, const struct task *task)
 {
 	const struct host_device *device = &task->device;
 
-	if (driver_is_vfio(device->driver_override)) {
+	if (driver_is_vfio(device->driver_override) || (is_unfinished(task) && device->driver_override[0])) {
 		int error = rebind_override(host, device, task->has_entry ? task->entry.override : "");
 
 		if (error)

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "unit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "host/journal-priv.h"
+
+static struct journal_entry an_entry(void)
+{
+	return (struct journal_entry){
+		.bdf = tree_bdf(NVME),
+		.vendor = 0x1b36,
+		.device = 0x0010,
+		.driver = "nvme",
+		.override = "some driver",
+	};
+}
+
+static void lock_once(struct tree *tree)
+{
+	int lock;
+
+	assert_int_equal(journal_lock(&tree->host, &lock), 0);
+	close(lock);
+}
+
+static void test_what_is_written_is_read(void **state)
+{
+	struct tree *tree = *state;
+	struct journal_entry entry = an_entry(), found;
+
+	lock_once(tree);
+	assert_int_equal(journal_read(&tree->host, entry.bdf, &found), -ENOENT);
+	assert_int_equal(journal_write(&tree->host, &entry), 0);
+	assert_int_equal(journal_read(&tree->host, entry.bdf, &found), 0);
+	assert_string_equal(found.driver, "nvme");
+	assert_string_equal(found.override, "some driver");
+	assert_int_equal(found.vendor, 0x1b36);
+	assert_int_equal(found.device, 0x0010);
+	assert_false(tree_has(tree, "state/" NVME ".device.new"));
+
+	entry.driver[0] = '\0';
+	entry.override[0] = '\0';
+	assert_int_equal(journal_write(&tree->host, &entry), 0);
+	assert_int_equal(journal_read(&tree->host, entry.bdf, &found), 0);
+	assert_string_equal(found.driver, "");
+	assert_string_equal(found.override, "");
+
+	assert_int_equal(journal_remove(&tree->host, entry.bdf), 0);
+	assert_int_equal(journal_remove(&tree->host, entry.bdf), 0);
+	assert_int_equal(journal_read(&tree->host, entry.bdf, &found), -ENOENT);
+}
+
+static void test_a_damaged_entry_is_no_entry(void **state)
+{
+	static const char whole[] = "handfast device 1\nid 1b36:0010\ndriver nvme\noverride \nend\n";
+	struct tree *tree = *state;
+	struct journal_entry found;
+
+	for (size_t length = 0; length < sizeof(whole) - 1; length++) {
+		int error;
+
+		tree_file(tree, "state/" NVME ".device", "%.*s", (int)length, whole);
+		error = journal_read(&tree->host, tree_bdf(NVME), &found);
+		/* Only the newline behind "end" may be missing. */
+		assert_int_equal(error, length == sizeof(whole) - 2 ? 0 : -EBADMSG);
+	}
+	tree_file(tree, "state/" NVME ".device", "%s", "handfast device 2\nid 1b36:0010\n");
+	assert_int_equal(journal_read(&tree->host, tree_bdf(NVME), &found), -EBADMSG);
+}
+
+static void test_the_lock_keeps_others_out(void **state)
+{
+	struct tree *tree = *state;
+	char path[PATH_MAX];
+	int lock, other;
+
+	assert_int_equal(journal_lock(&tree->host, &lock), 0);
+	snprintf(path, sizeof(path), "%s/lock", tree->state);
+	other = open(path, O_RDWR);
+	assert_true(other >= 0);
+	assert_int_equal(flock(other, LOCK_EX | LOCK_NB), -1);
+	assert_int_equal(errno, EWOULDBLOCK);
+	close(lock);
+	assert_int_equal(flock(other, LOCK_EX | LOCK_NB), 0);
+	close(other);
+}
+
+static void test_a_folder_that_cannot_be_is_named(void **state)
+{
+	struct tree *tree = *state;
+	char state_folder[PATH_MAX];
+	int lock;
+
+	snprintf(state_folder, sizeof(state_folder), "%s/pci.ids/x", tree->root);
+	tree->host.state = state_folder;
+	assert_int_equal(journal_lock(&tree->host, &lock), -ENOTDIR);
+	assert_string_equal(tree_error(tree),
+			    "create the folder /pci.ids/x, where handfast remembers each device's "
+			    "driver: Not a directory");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		unit(test_what_is_written_is_read),
+		unit(test_a_damaged_entry_is_no_entry),
+		unit(test_the_lock_keeps_others_out),
+		unit(test_a_folder_that_cannot_be_is_named),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef HANDFAST_TESTS_UNIT_HOST_TREE_H
+#define HANDFAST_TESTS_UNIT_HOST_TREE_H
+
+/*
+ * A made-up host: /sys, /proc, /dev and the journal's folder below a temporary one, and a kernel that
+ * reacts to writes to driver_override, unbind and drivers_probe as Linux does. It counts the writes,
+ * and can make any of them fail, hang, or end the process.
+ */
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/bdf.h"
+#include "base/error.h"
+#include "host/device-priv.h"
+#include "host/host-priv.h"
+
+struct tree {
+	char root[64];
+	char sys[80], proc[80], dev[80], state[80];
+	struct host host;
+	unsigned writes;       /* so far */
+	unsigned fail_at;      /* the write that fails (1: the first); 0: none */
+	int fail_errno;	       /* how: an errno; 0: the process ends there as if killed */
+	bool fail_after;       /* it takes effect all the same, before it fails */
+	const char *refuses;   /* a driver whose probe takes no device; or NULL */
+	const char *module;    /* a driver that load_module() brings; or NULL */
+	const char *addresses; /* of every network interface */
+	char text[ERROR_TEXT_SIZE];
+};
+
+void tree_create(struct tree *tree);
+void tree_destroy(struct tree *tree);
+
+/* Paths are below the root ("sys/class/net"); folders are made as needed. */
+void tree_file(struct tree *tree, const char *path, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+void tree_link(struct tree *tree, const char *path, const char *target);
+void tree_folder(struct tree *tree, const char *path);
+bool tree_has(struct tree *tree, const char *path);
+/* The text of a file, trailing newline gone; "" where there is none. */
+const char *tree_read(struct tree *tree, const char *path);
+
+void tree_driver(struct tree *tree, const char *driver);
+/* An endpoint below pci0000:00, bound to its native driver ("": has none), in a group (< 0: none). */
+void tree_device(struct tree *tree, const char *bdf, unsigned vendor, unsigned device, unsigned class_code,
+		 const char *driver, int group);
+/* What the device is bound to now, "" for none. */
+const char *tree_driver_of(struct tree *tree, const char *bdf);
+void tree_bind(struct tree *tree, const char *bdf, const char *driver);
+/* A process with one open file. */
+void tree_process(struct tree *tree, unsigned pid, const char *name, const char *open);
+/* A block device of that number below a folder of sysfs ("sys/devices/..."). */
+void tree_block(struct tree *tree, const char *parent, const char *name, const char *number);
+
+struct bdf tree_bdf(const char *text);
+struct host_device tree_load(struct tree *tree, const char *bdf);
+
+/* A text as a golden test wants it: the root cut out wherever it stands. Valid until the next call. */
+const char *tree_plain(struct tree *tree, const char *text);
+/* This thread's error record, formatted and plain. */
+const char *tree_error(struct tree *tree);
+
+#endif
