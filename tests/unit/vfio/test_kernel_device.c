@@ -24,7 +24,9 @@ static struct {
 	bool msix_mappable;
 	int set_result;
 	int errnum;
-	struct vfio_irq_set set;
+	struct {
+		uint32_t flags, index, start, count;
+	} set;
 	int32_t fds[8];
 	unsigned resets;
 } kernel;
@@ -80,7 +82,10 @@ static int region_info(struct vfio_region_info *info)
 
 static int set_irqs(const struct vfio_irq_set *set)
 {
-	kernel.set = *set;
+	kernel.set.flags = set->flags;
+	kernel.set.index = set->index;
+	kernel.set.start = set->start;
+	kernel.set.count = set->count;
 	if (set->flags & VFIO_IRQ_SET_DATA_EVENTFD)
 		memcpy(kernel.fds, set->data, set->count * sizeof(int32_t));
 	assert_int_equal(set->argsz,
