@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "base/cleanup.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "boot/acpi/acpi-priv.h"
@@ -267,21 +266,42 @@ static size_t ranges_of(const struct mem_ram *ram, struct mem_range ranges[MEM_R
 	return count;
 }
 
-int boot_linux_load(const struct boot_linux_options *options, const struct boot_machine *machine,
-		    struct mem_ram *ram, struct kvm_x86_entry *ret_entry)
+/* Everything that the kernel finds beside itself, and how it is entered. */
+static int write_handover(const struct linux_boot *boot, const struct image_handover *handover,
+			  const void *tables, bool serial, struct mem_ram *ram,
+			  struct kvm_x86_entry *ret_entry)
+{
+	struct kvm_x86_entry entry;
+	int error;
+
+	error = mem_ram_write(ram, LOWMEM_TABLES, tables, LOWMEM_TABLES_SIZE);
+	if (error < 0)
+		return error;
+	error = mem_ram_write(ram, LOWMEM_CMDLINE, handover->cmdline, strlen(handover->cmdline) + 1);
+	if (error < 0)
+		return error;
+	error = lowmem_write(ram, boot->plan.mode, serial, &entry);
+	if (error < 0)
+		return error;
+	error = boot->format->hand_over(handover, ram, &entry);
+	if (error < 0)
+		return error;
+	*ret_entry = entry;
+	return 0;
+}
+
+/* tables: LOWMEM_TABLES_SIZE bytes to build them in. */
+static int load(const struct boot_linux_options *options, const struct boot_machine *machine,
+		struct mem_ram *ram, void *tables, struct kvm_x86_entry *ret_entry)
 {
 	struct mem_range ranges[MEM_RAM_BLOCKS_MAX];
 	struct image_memory memory = { .ranges = ranges, .count = ranges_of(ram, ranges) };
 	struct image_handover handover = { .cmdline = options->cmdline };
-	auto_free void *tables = calloc(1, LOWMEM_TABLES_SIZE);
-	struct kvm_x86_entry entry;
 	struct acpi_layout acpi;
 	struct linux_boot boot;
 	struct e820 map;
 	int error;
 
-	if (!tables)
-		return error_sys(ENOMEM, "no memory for the ACPI tables");
 	error = prepare(options, &memory, &boot);
 	if (error < 0)
 		return error;
@@ -297,18 +317,18 @@ int boot_linux_load(const struct boot_linux_options *options, const struct boot_
 	error = load_files(&boot, ram);
 	if (error < 0)
 		return error;
-	error = mem_ram_write(ram, LOWMEM_TABLES, tables, LOWMEM_TABLES_SIZE);
-	if (error < 0)
-		return error;
-	error = mem_ram_write(ram, LOWMEM_CMDLINE, options->cmdline, strlen(options->cmdline) + 1);
-	if (error < 0)
-		return error;
-	error = lowmem_write(ram, boot.plan.mode, machine->serial, &entry);
-	if (error < 0)
-		return error;
-	error = boot.format->hand_over(&handover, ram, &entry);
-	if (error < 0)
-		return error;
-	*ret_entry = entry;
-	return 0;
+	return write_handover(&boot, &handover, tables, machine->serial, ram, ret_entry);
+}
+
+int boot_linux_load(const struct boot_linux_options *options, const struct boot_machine *machine,
+		    struct mem_ram *ram, struct kvm_x86_entry *ret_entry)
+{
+	void *tables = malloc(LOWMEM_TABLES_SIZE);
+	int error;
+
+	if (!tables)
+		return error_sys(ENOMEM, "no memory for the ACPI tables");
+	error = load(options, machine, ram, tables, ret_entry);
+	free(tables);
+	return error;
 }

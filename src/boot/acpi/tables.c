@@ -9,7 +9,7 @@
 
 /* `unsigned char dsdt_aml_code[]`, from dsdt.asl by iasl; it is nobody's to write to. */
 static const
-#include "dsdt.hex"
+#include "boot/dsdt.hex"
 
 #define PAGE_SIZE	4096
 #define TABLE_ALIGNMENT 16
