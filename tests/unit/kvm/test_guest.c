@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,10 +50,10 @@ struct guest {
 	char text[64];		   /* written to GUEST_TEXT */
 	unsigned text_reads;	   /* of GUEST_TEXT */
 	uint32_t counts[CPUS * 2]; /* by APIC id */
-	bool wrong;		   /* a count that came back as another */
+	atomic_bool wrong;	   /* a count that came back as another */
 	unsigned char mmio[32];	   /* what was written there */
 	unsigned mmio_sizes[32];   /* with which width */
-	unsigned slow_us;	   /* time a handler takes */
+	atomic_uint slow_us;	   /* time a handler takes */
 };
 
 static void mmio_read(void *opaque, uint64_t address, void *ret_data, unsigned size)
@@ -424,9 +425,16 @@ static void failure_has_a_cause(void **state)
 
 static void expect_vector(struct guest *guest, unsigned count, uint32_t vector)
 {
+	unsigned reported;
+	uint32_t last;
+
 	assert_true(guest_wait_for(guest, count));
-	assert_int_equal(guest->reported, count);
-	assert_int_equal(guest->reports[count - 1], vector);
+	pthread_mutex_lock(&guest->mutex);
+	reported = guest->reported;
+	last = guest->reports[count - 1];
+	pthread_mutex_unlock(&guest->mutex);
+	assert_int_equal(reported, count);
+	assert_int_equal(last, vector);
 }
 
 static void messages_arrive(void **state)
@@ -461,32 +469,35 @@ static void messages_arrive(void **state)
 	kvm_msi_route_remove(guest.vm, gsi);
 	kvm_msi_route_remove(guest.vm, other);
 	usleep(100000);
-	assert_int_equal(guest.reported, 5);
 	assert_int_equal(kvm_irqfd_assign(guest.vm, 24, -1), -EBADF);
 	guest_stop(&guest);
+	assert_int_equal(guest.reported, 5);
 	close(event_fd);
 	guest_destroy(&guest);
 }
 
+static uint64_t msr_do(const struct kvm_vcpu *vcpu, unsigned long request, uint32_t index, uint64_t value)
+{
+	struct kvm_msrs *msrs = calloc(1, sizeof(*msrs) + sizeof(msrs->entries[0]));
+
+	assert_non_null(msrs);
+	msrs->nmsrs = 1;
+	msrs->entries[0].index = index;
+	msrs->entries[0].data = value;
+	assert_int_equal(kvm_ioctl(vcpu->fd, request, msrs), 1);
+	value = msrs->entries[0].data;
+	free(msrs);
+	return value;
+}
+
 static uint64_t msr_of(const struct kvm_vcpu *vcpu, uint32_t index)
 {
-	struct {
-		struct kvm_msrs head;
-		struct kvm_msr_entry entry;
-	} msrs = { .head.nmsrs = 1, .entry.index = index };
-
-	assert_int_equal(kvm_ioctl(vcpu->fd, KVM_GET_MSRS, &msrs), 1);
-	return msrs.entry.data;
+	return msr_do(vcpu, KVM_GET_MSRS, index, 0);
 }
 
 static void msr_set(const struct kvm_vcpu *vcpu, uint32_t index, uint64_t value)
 {
-	struct {
-		struct kvm_msrs head;
-		struct kvm_msr_entry entry;
-	} msrs = { .head.nmsrs = 1, .entry = { .index = index, .data = value } };
-
-	assert_int_equal(kvm_ioctl(vcpu->fd, KVM_SET_MSRS, &msrs), 1);
+	msr_do(vcpu, KVM_SET_MSRS, index, value);
 }
 
 /* Offsets in an XSAVE area; its size is enough for every processor so far. */
