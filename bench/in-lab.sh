@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What bench/run runs in the lab: lab/run speaks bash, the measuring is done in Python.
+exec python3 bench/measure "$LAB_OUT/config.json" "$LAB_OUT/result.json"
