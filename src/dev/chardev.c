@@ -94,7 +94,7 @@ int chardev_create(struct loop *loop, const struct chardev_options *options, str
 	chardev->state = OUTPUT_NOWHERE;
 	chardev->stalled = true;
 	pthread_mutex_init(&chardev->mutex, NULL);
-	atomic_init(&chardev->paused, true); /* no device is there yet */
+	atomic_init(&chardev->paused, chardev->ops != NULL); /* no device is there yet */
 	if (chardev->ops) {
 		error = common_init(chardev);
 		if (!error)
