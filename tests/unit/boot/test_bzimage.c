@@ -154,6 +154,23 @@ static void too_large_for_memory(void **state)
 	assert_refused(image_check_sized(file, sizeof(file), 64 * GIB, ""), EFBIG, "up to");
 }
 
+/* Memory that continues above 4 GiB is as large below as it gets: more of it is no advice. */
+static void too_large_for_any_memory(void **state)
+{
+	static const struct mem_range ram[] = { { 0, 2 * GIB }, { 4 * GIB, GIB } };
+	struct boot_linux_options options = {
+		.initrd_fd = -1,
+		.cmdline = "",
+		.kernel_path = "vmlinuz",
+	};
+
+	header->pref_address = 2 * GIB;
+	options.kernel_fd = image_file(file, sizeof(file));
+	assert_refused(boot_linux_check(&options, ram, 2), EFBIG, "8 MiB");
+	assert_null(strstr(error_get()->remedy, "-m "));
+	close(options.kernel_fd);
+}
+
 static void the_command_line_has_a_limit(void **state)
 {
 	char cmdline[0x10000 + 1];
@@ -219,6 +236,11 @@ static void a_loaded_image_finds_its_parameters(void **state)
 	assert_int_equal(params->e820_table[5].type, 1);
 	assert_int_equal(params->e820_table[8].addr, 4 * GIB);
 
+	/* The BIOS data area knows the serial port and where usable memory ends. */
+	assert_memory_equal(mem_ram_at(ram, 0x400, 2), "\xf8\x03", 2);
+	assert_memory_equal(mem_ram_at(ram, 0x40e, 2), "\xc0\x9f", 2);
+	assert_memory_equal(mem_ram_at(ram, 0x413, 2), "\x7f\x02", 2);
+
 	/* 4 GiB mapped to themselves, flat segments at the protocol's selectors. */
 	table = mem_ram_at(ram, entry.cr3, 4096);
 	table = mem_ram_at(ram, table[0] & ~UINT64_C(0xfff), 4096);
@@ -256,6 +278,7 @@ int main(void)
 		cmocka_unit_test_setup(old_and_32_bit_kernels_are_named, good),
 		cmocka_unit_test_setup(lying_headers_are_refused, good),
 		cmocka_unit_test_setup(too_large_for_memory, good),
+		cmocka_unit_test_setup(too_large_for_any_memory, good),
 		cmocka_unit_test_setup(the_command_line_has_a_limit, good),
 		cmocka_unit_test_setup(a_loaded_image_finds_its_parameters, good),
 	};
