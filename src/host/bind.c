@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -47,14 +48,15 @@ static const char *driver_text(const char *driver)
 }
 
 /* "0000:01:00.0, 0000:01:00.1" */
-static const char *task_names(const struct tasks *tasks, char *ret_text, size_t size)
+static const char *device_names(const struct bdf *list, size_t count, char *ret_text, size_t size)
 {
+	char text[BDF_TEXT_SIZE];
 	size_t used = 0;
 
 	ret_text[0] = '\0';
-	for (size_t i = 0; i < tasks->count && used < size; i++)
+	for (size_t i = 0; i < count && used < size; i++)
 		used += (size_t)snprintf(ret_text + used, size - used, "%s%s", i ? ", " : "",
-					 tasks->list[i].device.text);
+					 bdf_format(list[i], text));
 	return ret_text;
 }
 
@@ -102,15 +104,17 @@ static int load_tasks(const struct host *host, const struct bdf *list, size_t co
 static int check_rights(const struct host *host, const char *command)
 {
 	char path[PATH_MAX], user[128];
+	int errnum;
 
 	if (faccessat(AT_FDCWD, sysfs_path(path, "%s/bus/pci/drivers_probe", host->sys), W_OK, AT_EACCESS) ==
 	    0)
 		return 0;
-	if (errno == EROFS) {
+	errnum = errno;
+	if (errnum == EROFS) {
 		error_set(EROFS, "%s is read-only here", host->sys);
 		return error_try("run on the host, not in a container");
 	}
-	error_set(errno, "it changes the host's drivers, and %s may not", node_user(user, sizeof(user)));
+	error_set(errnum, "it changes the host's drivers, and %s may not", node_user(user, sizeof(user)));
 	return error_try("sudo handfast %s ...", command);
 }
 
@@ -128,6 +132,24 @@ static int begin(const struct host *host, const char *command, const struct bdf 
 	if (!error)
 		error = journal_lock(host, ret_lock);
 	return error ? error : load_tasks(host, list, count, ret_tasks);
+}
+
+/* Ctrl-C between two writes would leave a device between two drivers: it waits until all is done. Each
+ * write has its deadline, so that is not long. */
+static void hold_signals(sigset_t *ret_before)
+{
+	sigset_t held;
+
+	sigemptyset(&held);
+	sigaddset(&held, SIGINT);
+	sigaddset(&held, SIGTERM);
+	sigaddset(&held, SIGHUP);
+	(void)sigprocmask(SIG_BLOCK, &held, ret_before);
+}
+
+static void release_signals(const sigset_t *before)
+{
+	(void)sigprocmask(SIG_SETMASK, before, NULL);
 }
 
 /* Prints the warnings, and of the obstacles what is left of them once they do not stop us. */
@@ -279,11 +301,16 @@ static int roll_back(const struct host *host, struct tasks *tasks, size_t last)
 
 static int bind_all(const struct host *host, struct tasks *tasks)
 {
-	for (size_t i = 0; i < tasks->count; i++) {
+	sigset_t before;
+	int error = 0;
+
+	hold_signals(&before);
+	for (size_t i = 0; i < tasks->count && !error; i++) {
 		if (!tasks->list[i].skip && bind_one(host, &tasks->list[i]))
-			return roll_back(host, tasks, i);
+			error = roll_back(host, tasks, i);
 	}
-	return 0;
+	release_signals(&before);
+	return error;
 }
 
 /* What else the group needs before a VM can have it. */
@@ -306,14 +333,16 @@ int bind_devices(const struct host *host, const struct bdf *list, size_t count, 
 	int error = begin(host, "bind", list, count, &tasks, &lock);
 
 	if (error)
-		return error_tried("bind to " VFIO_DRIVER);
+		return error_tried("bind %s to " VFIO_DRIVER,
+				   device_names(list, count, names, sizeof(names)));
 	error = check_all_bindable(host, &tasks, force, notes);
 	if (!error)
 		error = ensure_driver(host);
 	if (!error)
 		error = bind_all(host, &tasks);
 	if (error) {
-		error = error_tried("bind %s to " VFIO_DRIVER, task_names(&tasks, names, sizeof(names)));
+		error = error_tried("bind %s to " VFIO_DRIVER,
+				    device_names(list, count, names, sizeof(names)));
 		free(tasks.list);
 		return error;
 	}
@@ -416,7 +445,9 @@ static int unbind_one(const struct host *host, const struct task *task, FILE *ou
 static int unbind_all(const struct host *host, const struct tasks *tasks, FILE *out)
 {
 	struct error failures = { 0 };
+	sigset_t before;
 
+	hold_signals(&before);
 	for (size_t i = 0; i < tasks->count; i++) {
 		struct error next;
 
@@ -433,6 +464,8 @@ static int unbind_all(const struct host *host, const struct tasks *tasks, FILE *
 			error_try("%s", next.remedy);
 		failures = *error_get();
 	}
+	fflush(out);
+	release_signals(&before);
 	return failures.errnum ? error_load(&failures) : 0;
 }
 
@@ -444,12 +477,12 @@ int unbind_devices(const struct host *host, const struct bdf *list, size_t count
 	int error = begin(host, "unbind", list, count, &tasks, &lock);
 
 	if (error)
-		return error_tried("give devices back");
+		return error_tried("give back %s", device_names(list, count, names, sizeof(names)));
 	error = check_all_free(host, &tasks);
 	if (!error)
 		error = unbind_all(host, &tasks, out);
 	if (error)
-		error = error_tried("give back %s", task_names(&tasks, names, sizeof(names)));
+		error = error_tried("give back %s", device_names(list, count, names, sizeof(names)));
 	free(tasks.list);
 	return error;
 }

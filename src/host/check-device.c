@@ -139,15 +139,15 @@ void check_holders(const struct host *host, const struct host_device *device, pi
 
 static void check_reset(const struct host_device *device, struct findings *findings)
 {
-	if (!device->tells_reset)
-		return;
-	if (device->reset_methods[0])
-		findings_ok(findings, "reset", "%s", device->reset_methods);
+	if (device->can_reset)
+		findings_ok(findings, "reset", "%s",
+			    device->reset_methods[0] ? device->reset_methods
+						     : "possible; this kernel does not say how");
 	else
-		findings_warning(
-			findings, "reset",
-			"the kernel knows no way to reset this device: a guest may meet it as the last "
-			"user left it");
+		findings_warning(findings, "reset",
+				 "the kernel knows no way to reset this device by itself: a guest may meet "
+				 "it as the last "
+				 "user left it");
 }
 
 void check_device(const struct host *host, const struct host_device *device, pid_t except,

@@ -54,7 +54,9 @@ static void fill_row(struct names *names, struct usage *usage, const struct host
 	names_class(names, device->class_code, row->cells[COLUMN_CLASS], sizeof(row->cells[0]));
 	names_device(names, device->vendor, device->device, row->cells[COLUMN_NAME], sizeof(row->cells[0]));
 	(void)text_copy(row->cells[COLUMN_DRIVER], sizeof(row->cells[0]), device->driver);
-	(void)text_copy(row->cells[COLUMN_RESET], sizeof(row->cells[0]), device->reset_methods);
+	if (device->can_reset)
+		(void)text_copy(row->cells[COLUMN_RESET], sizeof(row->cells[0]),
+				device->reset_methods[0] ? device->reset_methods : "yes");
 	for (char *at = row->cells[COLUMN_RESET]; *at; at++) {
 		if (*at == ' ')
 			*at = ',';

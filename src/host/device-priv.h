@@ -25,8 +25,9 @@ struct host_device {
 	char driver_override[64];
 	bool has_group;
 	uint32_t group;
-	char reset_methods[64]; /* as in sysfs: "flr bus"; "" none */
-	bool tells_reset;	/* the kernel has the attribute at all (5.15 on) */
+	char reset_methods[64]; /* as in sysfs: "flr bus"; "": none, or a kernel before 5.15, which does not
+				   say */
+	bool can_reset;
 	char power_state[16];
 	char modalias[128];
 	bool is_virtual_function;

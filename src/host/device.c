@@ -49,13 +49,13 @@ bool driver_is_vfio(const char *driver)
 }
 
 /* An attribute that may be missing: "" then. */
-static bool read_optional(const struct host *host, struct bdf bdf, const char *attribute, char *ret_text,
+static void read_optional(const struct host *host, struct bdf bdf, const char *attribute, char *ret_text,
 			  size_t size)
 {
 	char path[PATH_MAX];
 
 	ret_text[0] = '\0';
-	return sysfs_read_text(device_path(host, bdf, attribute, path), ret_text, size) == 0;
+	(void)sysfs_read_text(device_path(host, bdf, attribute, path), ret_text, size);
 }
 
 static uint64_t read_number(const struct host *host, struct bdf bdf, const char *attribute)
@@ -149,8 +149,9 @@ int device_load(const struct host *host, struct bdf bdf, struct host_device *ret
 	device.subsystem_device = (uint16_t)read_number(host, bdf, "subsystem_device");
 	device.class_code = (uint32_t)read_number(host, bdf, "class");
 	device.is_bridge = read_is_bridge(host, bdf, device.class_code);
-	device.tells_reset =
-		read_optional(host, bdf, "reset_method", device.reset_methods, sizeof(device.reset_methods));
+	read_optional(host, bdf, "reset_method", device.reset_methods, sizeof(device.reset_methods));
+	/* Linux shows "reset" only where it knows a way. */
+	device.can_reset = sysfs_exists(device_path(host, bdf, "reset", path));
 	read_optional(host, bdf, "power_state", device.power_state, sizeof(device.power_state));
 	read_optional(host, bdf, "modalias", device.modalias, sizeof(device.modalias));
 	read_optional(host, bdf, "driver_override", device.driver_override, sizeof(device.driver_override));

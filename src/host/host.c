@@ -23,6 +23,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -63,6 +64,9 @@ _Noreturn static void write_in_child(int answer, const char *path, const char *t
 {
 	struct error record = { 0 };
 
+	/* Should we be killed, a write that has not begun is better not made behind the next command's back.
+	 */
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	let_go(answer);
 	if (sysfs_write_text(path, text))
 		record = *error_get();

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -261,10 +262,35 @@ static void test_refused_without_iommu_and_for_bridges(void **state)
 	tree_device(tree, "0000:00:01.0", 0x1b36, 0x0c, 0x060400, "pcieport", 1);
 	assert_int_equal(run(tree, true, "0000:00:01.0", NULL, false, &output), -EINVAL);
 	assert_int_equal(run(tree, true, "0000:1a:00.3", NULL, false, &output), -ENODEV);
-	assert_string_equal(tree_error(tree), "cannot bind to vfio-pci\n"
+	assert_string_equal(tree_error(tree), "cannot bind 0000:1a:00.3 to vfio-pci\n"
 					      "  because: this host has no PCI device 0000:1a:00.3\n"
 					      "  try:     handfast list    (shows the devices there are)");
 	assert_int_equal(tree->writes, 0);
+}
+
+static void test_who_may_not_is_told_so(void **state)
+{
+	struct tree *tree = *state;
+	struct output output;
+	int status;
+	pid_t child;
+
+	if (geteuid() != 0)
+		skip();
+	unit_devices(tree);
+	assert_int_equal(chmod(tree->root, 0755), 0);
+	child = fork();
+	if (child == 0) {
+		if (setuid(65534) || run(tree, true, NVME, NULL, false, &output) != -EACCES)
+			_exit(2);
+		_exit(strcmp(tree_error(tree),
+			     "cannot bind 0000:01:00.0 to vfio-pci\n"
+			     "  because: it changes the host's drivers, and nobody (uid 65534) may not\n"
+			     "  try:     sudo handfast bind ...") != 0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	expect_native(tree);
 }
 
 static void test_vfio_pci_is_loaded_or_missed(void **state)
@@ -444,6 +470,7 @@ int main(void)
 		unit(test_a_hang_is_left_alone_and_finished_later),
 		unit(test_refused_while_in_use),
 		unit(test_refused_without_iommu_and_for_bridges),
+		unit(test_who_may_not_is_told_so),
 		unit(test_vfio_pci_is_loaded_or_missed),
 		unit(test_the_rest_of_the_group_is_noted),
 		unit(test_unbind_is_refused_while_a_vm_has_it),

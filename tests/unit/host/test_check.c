@@ -325,12 +325,15 @@ static void test_reset_and_power_are_warnings(void **state)
 
 	unit_devices(tree);
 	tree_bind(tree, NVME, "vfio-pci");
-	tree_file(tree, "sys/devices/pci0000:00/" NVME "/reset_method", "\n");
+	tree_remove(tree, "sys/devices/pci0000:00/" NVME "/reset_method");
+	assert_non_null(
+		strstr(device_story(tree, NVME), "o reset: possible; this kernel does not say how\n"));
+	tree_remove(tree, "sys/devices/pci0000:00/" NVME "/reset");
 	tree_file(tree, "sys/devices/pci0000:00/" NVME "/power_state", "D3cold\n");
 	assert_non_null(
 		strstr(device_story(tree, NVME),
-		       "w reset: the kernel knows no way to reset this device: a guest may meet it as the "
-		       "last user left it\nw power: in D3cold; it is woken when it is opened\n"));
+		       "w reset: the kernel knows no way to reset this device by itself: a guest may meet it "
+		       "as the last user left it\nw power: in D3cold; it is woken when it is opened\n"));
 }
 
 static void test_obstacles_become_one_error(void **state)

@@ -68,6 +68,13 @@ void tree_link(struct tree *tree, const char *path, const char *target)
 	assert_int_equal(symlink(target, full), 0);
 }
 
+void tree_remove(struct tree *tree, const char *path)
+{
+	char full[PATH_MAX];
+
+	assert_int_equal(remove(at(tree, path, full)), 0);
+}
+
 bool tree_has(struct tree *tree, const char *path)
 {
 	char full[PATH_MAX];
@@ -151,6 +158,7 @@ void tree_device(struct tree *tree, const char *bdf, unsigned vendor, unsigned d
 	tree_file(tree, sysfs_path(path, "%s/driver_override", base), "(null)\n");
 	tree_file(tree, sysfs_path(path, "%s/native", base), "%s\n", driver);
 	tree_file(tree, sysfs_path(path, "%s/reset_method", base), "flr bus\n");
+	tree_file(tree, sysfs_path(path, "%s/reset", base), "%s", "");
 	tree_file(tree, sysfs_path(path, "%s/modalias", base), "pci:%s\n", bdf);
 	sysfs_path(path, "sys/bus/pci/devices/%s", bdf);
 	tree_link(tree, path, sysfs_path(target, "%s/%s", tree->root, base));

@@ -38,6 +38,7 @@ void tree_file(struct tree *tree, const char *path, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 void tree_link(struct tree *tree, const char *path, const char *target);
 void tree_folder(struct tree *tree, const char *path);
+void tree_remove(struct tree *tree, const char *path); /* a file, or an empty folder */
 bool tree_has(struct tree *tree, const char *path);
 /* The text of a file, trailing newline gone; "" where there is none. */
 const char *tree_read(struct tree *tree, const char *path);
