@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Short names for what meson, ninja and the scripts do; each target does its own set-up.
+BUILD ?= build
+PREFIX ?= /usr/local
+
+all: $(BUILD)/handfast
+
+# Installs what is lacking, once; afterwards it only looks.
+setup-demo:
+	@scripts/setup demo
+setup-test:
+	@scripts/setup test
+
+# meson knows what changed; make does not have to.
+$(BUILD)/handfast: FORCE
+	@command -v meson >/dev/null && command -v ninja >/dev/null || scripts/setup demo
+	@test -f $(BUILD)/build.ninja || meson setup $(BUILD) --prefix=$(PREFIX)
+	@ninja -C $(BUILD) handfast
+
+demo: setup-demo
+	@$(MAKE) --no-print-directory $(BUILD)/handfast
+	@lab/demo
+
+# Everything a change has to pass; ends with "N passed, N failed". SUITES names some of tests/suites.
+test:
+	@tests/run $(if $(WITHOUT),$(addprefix --without ,$(WITHOUT))) $(SUITES)
+
+# The same at full counts, with the long runs; writes docs/reliability.md.
+test-all:
+	@tests/run --full --report docs/reliability.md $(SUITES)
+
+bench: setup-test
+	@$(MAKE) --no-print-directory $(BUILD)/handfast
+	@bench/run
+
+lint: setup-test
+	@scripts/lint
+
+install: $(BUILD)/handfast
+	@meson install -C $(BUILD) --no-rebuild $(if $(DESTDIR),--destdir $(DESTDIR))
+
+clean:
+	rm -rf build build-*
+
+FORCE:
+.PHONY: all setup-demo setup-test demo test test-all bench lint install clean FORCE
