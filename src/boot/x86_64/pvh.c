@@ -183,9 +183,8 @@ static int elf_segment(const struct elf *elf, unsigned index, struct elf_segment
 	return error;
 }
 
-/* One PT_LOAD, checked against the file, the memory and the segments before it. */
-static int plan_segment(const struct elf *elf, const struct elf_segment *segment,
-			const struct image_memory *memory, struct image_plan *plan)
+/* One PT_LOAD, checked against the file and the segments before it. */
+static int plan_segment(const struct elf *elf, const struct elf_segment *segment, struct image_plan *plan)
 {
 	uint64_t end;
 	int error;
@@ -203,8 +202,6 @@ static int plan_segment(const struct elf *elf, const struct elf_segment *segment
 		return damaged("a segment is to be loaded below 1 MiB");
 	if (end > FOUR_GIB)
 		return damaged("a segment reaches above 4 GiB, out of reach of the 32-bit entry");
-	if (!image_memory_has(memory, segment->address, segment->memory_size))
-		return image_too_large(memory, "a segment of the kernel", segment->memory_size, end);
 	for (size_t i = 0; i < plan->segment_count; i++) {
 		const struct image_segment *other = &plan->segments[i];
 
@@ -235,7 +232,7 @@ static int find_entry(const struct elf *elf, const struct elf_segment *segment, 
 	uint64_t at = 0;
 	int error;
 
-	error = boot_file_expect(elf->file, segment->offset, size, "its notes");
+	error = boot_file_expect(elf->file, segment->offset, size, "the segment of its notes");
 	if (error < 0)
 		return error;
 	if (size > NOTES_SIZE_MAX)
@@ -269,6 +266,25 @@ static int find_entry(const struct elf *elf, const struct elf_segment *segment, 
 		}
 	}
 	return 0;
+}
+
+/* All of it at once: a kernel with its second segment out of reach is not told what the first one needs. */
+static int check_memory(const struct image_memory *memory, const struct image_plan *plan)
+{
+	uint64_t start = UINT64_MAX;
+	uint64_t end = 0;
+	bool fits = true;
+
+	for (size_t i = 0; i < plan->segment_count; i++) {
+		const struct image_segment *segment = &plan->segments[i];
+
+		fits &= image_memory_has(memory, segment->address, segment->memory_size);
+		if (segment->address < start)
+			start = segment->address;
+		if (segment->address + segment->memory_size > end)
+			end = segment->address + segment->memory_size;
+	}
+	return fits ? 0 : image_too_large(memory, "the kernel", end - start, end);
 }
 
 static bool has_entry(const struct image_plan *plan)
@@ -312,10 +328,13 @@ int pvh_plan(const struct boot_file *file, const struct image_memory *memory, st
 	for (unsigned i = 0; i < elf.header_count; i++) {
 		error = elf_segment(&elf, i, &segment);
 		if (error == 0 && segment.type == PT_LOAD)
-			error = plan_segment(&elf, &segment, memory, &plan);
+			error = plan_segment(&elf, &segment, &plan);
 		if (error < 0)
 			return error;
 	}
+	error = check_memory(memory, &plan);
+	if (error < 0)
+		return error;
 	if (!has_entry(&plan))
 		return damaged("its PVH entry lies in none of its segments");
 	*ret_plan = plan;
