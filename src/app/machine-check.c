@@ -74,7 +74,8 @@ static int check_kernel(struct machine *machine)
 		error = broker_open_file(machine->broker, "initial RAM disk", options->initrd,
 					 &machine->initrd_fd);
 	if (error < 0)
-		return error;
+		return error_get()->remedy[0] ? error
+					      : error_try("name a file that is there and can be read");
 	linux_options = (struct boot_linux_options){
 		.kernel_fd = machine->kernel_fd,
 		.initrd_fd = machine->initrd_fd,

@@ -99,8 +99,11 @@ static int run_vm(int argc, char **argv)
 		error = machine_create(&options, &machine);
 	if (error == 0)
 		error = machine_run(machine, &ended_by);
-	if (error < 0)
+	if (error < 0) {
+		if (error_get()->tried[0] == '\0')
+			error_tried("start the VM");
 		log_failure(error_get());
+	}
 	machine_destroy(machine);
 	options_free(&options);
 	if (ended_by)

@@ -206,6 +206,7 @@ static int unknown_option(const char *word)
 		error_set(EINVAL, "'%s' is not an option: options begin with '-'", word);
 	else
 		error_set(EINVAL, "there is no option '%s'", word);
+	error_tried("use '%s'", word);
 	return error_try("handfast -help lists the options");
 }
 

@@ -1,0 +1,71 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Running handfast in the lab, for the tests beside this file. Sourced after lib.sh.
+# shellcheck disable=SC2034  # some variables are for the tests
+
+disk_bdf=0000:01:00.0
+nic_bdf=0000:02:00.0
+work=$(mktemp -d) # in the lab's memory, gone with it
+serial=$work/serial
+messages=$work/messages
+
+# vm ARGUMENT...: runs handfast to its end, with the guest's words in $serial and its own in $messages. Returns
+# its status; 124 after two minutes.
+vm() {
+	timeout --foreground 120 "$HANDFAST" -machine q35 -cpu host -display none -serial "file:$serial" "$@" \
+		</dev/null >"$work/output" 2>"$messages"
+}
+
+# vm_start ARGUMENT...: the same in the background; its process is $vm_pid.
+vm_start() {
+	: >"$serial"
+	"$HANDFAST" -machine q35 -cpu host -display none -serial "file:$serial" "$@" \
+		</dev/null >"$work/output" 2>"$messages" &
+	vm_pid=$!
+}
+
+# vm_says SECONDS TEXT: until the guest has written TEXT.
+vm_says() { wait_for "$1" grep -qF -- "$2" "$serial"; }
+
+# The status that the guest's test reported.
+guest_status() { tr -d '\r' <"$serial" | sed -n 's/^guest: status //p' | tail -n 1; }
+
+# What to look at after a failed test.
+show() {
+	sed 's/^/#   /' "$messages" | tail -n 20
+	tr -d '\r' <"$serial" | tail -n 25 | sed 's/^/#   serial: /'
+}
+
+# What of the host handfast could have changed: drivers, overrides, nodes, the journal.
+host_state() {
+	local device
+	for device in /sys/bus/pci/devices/*; do
+		echo "${device##*/} $(driver_of "${device##*/}") $(cat "$device/driver_override")"
+	done
+	stat -c '%n %U:%G %a' /dev/kvm /dev/vfio/* 2>&1
+	find /var/lib/handfast /run/handfast -type f 2>/dev/null
+}
+
+# refused NAME PATTERN ARGUMENT...: handfast must end at once with status 1 and a message of three parts in
+# which PATTERN (an extended regular expression, matched over the whole text as one line) is found, and the
+# host must be as it was. $as may hold a command to run it under.
+as=()
+refused() {
+	local name=$1 pattern=$2 before after status=0 text
+	shift 2
+	before=$(host_state)
+	timeout 60 "${as[@]}" "$HANDFAST" "$@" </dev/null >"$work/output" 2>"$messages" || status=$?
+	after=$(host_state)
+	text=$(tr '\n' ' ' <"$messages")
+	if [ "$status" -ne 1 ]; then
+		not_ok "$name: the status is $status, not 1" "$text"
+	elif ! grep -qE '^handfast: cannot .* because: .* try: ' <<<"$text"; then
+		not_ok "$name: the message lacks one of its three parts" "$text"
+	elif ! grep -qE -- "$pattern" <<<"$text"; then
+		not_ok "$name: the message does not say: $pattern" "$text"
+	elif [ "$before" != "$after" ]; then
+		not_ok "$name: the host changed" "$(diff <(echo "$before") <(echo "$after"))"
+	else
+		ok "refused: $name"
+	fi
+}
