@@ -324,6 +324,12 @@ static void note_groups(const struct host *host, const struct tasks *tasks, FILE
 	findings_fini(&findings);
 }
 
+/* What the kernel's own refusals leave to say. */
+static int ask_the_kernel(int error)
+{
+	return error_get()->remedy[0] ? error : error_try("dmesg | tail    (what the kernel said about it)");
+}
+
 int bind_devices(const struct host *host, const struct bdf *list, size_t count, bool force, FILE *out,
 		 FILE *notes)
 {
@@ -341,6 +347,7 @@ int bind_devices(const struct host *host, const struct bdf *list, size_t count, 
 	if (!error)
 		error = bind_all(host, &tasks);
 	if (error) {
+		error = ask_the_kernel(error);
 		error = error_tried("bind %s to " VFIO_DRIVER,
 				    device_names(list, count, names, sizeof(names)));
 		free(tasks.list);
@@ -481,8 +488,10 @@ int unbind_devices(const struct host *host, const struct bdf *list, size_t count
 	error = check_all_free(host, &tasks);
 	if (!error)
 		error = unbind_all(host, &tasks, out);
-	if (error)
+	if (error) {
+		error = ask_the_kernel(error);
 		error = error_tried("give back %s", device_names(list, count, names, sizeof(names)));
+	}
 	free(tasks.list);
 	return error;
 }

@@ -47,24 +47,37 @@ static int open_kvm(const struct host *host, int *ret_fd)
 	return 0;
 }
 
+/* Cuts path down to the first folder on its way that exists. */
+static void existing_folder(char path[PATH_MAX])
+{
+	struct stat status;
+
+	do {
+		const char *up = dirname(path); /* cuts path itself, or is a text of its own */
+
+		if (up != path)
+			(void)text_copy(path, PATH_MAX, up);
+	} while (stat(path, &status) && strcmp(path, "/") != 0 && strcmp(path, ".") != 0);
+}
+
 /* Which folder on the way to path is missing or closed to us. */
 static int explain_path(const char *path, int errnum)
 {
-	char copy[PATH_MAX], here[PATH_MAX];
-	const char *folder;
-	struct stat status;
+	char copy[PATH_MAX], parent[PATH_MAX], here[PATH_MAX];
 
 	(void)text_copy(copy, sizeof(copy), path);
-	folder = dirname(copy);
-	if (errnum == EACCES && access(folder, X_OK) == 0)
+	(void)text_copy(parent, sizeof(parent), dirname(copy));
+	if (errnum == EACCES && access(parent, X_OK) == 0)
 		return node_unreadable(path);
-	if (errnum == ENOENT && stat(folder, &status))
-		error_set(errnum, "the folder %s does not exist", folder);
+	(void)text_copy(copy, sizeof(copy), path);
+	existing_folder(copy);
+	if (errnum == ENOENT && strcmp(copy, parent) != 0)
+		error_set(errnum, "the folder %s does not exist", parent);
 	else
 		error_sys(errnum, "%s", path);
 	if (errnum == ENOENT && path[0] != '/' && getcwd(here, sizeof(here)))
 		error_add("the path counts from %s", here);
-	return -errnum;
+	return error_try("ls -l %s    (shows what there is)", copy);
 }
 
 /* What a file that cannot be read from beginning to end is. */
@@ -94,9 +107,14 @@ static int open_regular(const char *path, int *ret_fd)
 		return explain_path(path, errno);
 	if (fstat(fd, &status))
 		return error_sys(errno, "%s", path);
-	if (!S_ISREG(status.st_mode) && !S_ISBLK(status.st_mode))
-		return error_set(S_ISDIR(status.st_mode) ? EISDIR : EINVAL,
-				 "it is %s, not a file or a block device", kind_of(status.st_mode));
+	if (!S_ISREG(status.st_mode) && !S_ISBLK(status.st_mode)) {
+		bool folder = S_ISDIR(status.st_mode);
+
+		error_set(folder ? EISDIR : EINVAL, "it is %s, not a file or a block device",
+			  kind_of(status.st_mode));
+		return folder ? error_try("ls -l %s    (shows what is in it)", path)
+			      : error_try("cat %s > FILE, and give FILE", path);
+	}
 	if (fcntl(fd, F_SETFL, 0))
 		return error_sys(errno, "%s", path);
 	*ret_fd = fd_steal(&fd);
@@ -177,6 +195,12 @@ static int group_busy(const struct host *host, const char *path)
 	return error_try("end that virtual machine first, or unplug the device from it");
 }
 
+static int group_missing(uint32_t group)
+{
+	error_set(ENOENT, "no device of IOMMU group %u is bound to vfio-pci", group);
+	return error_try("handfast list    (shows the groups and their drivers)");
+}
+
 static int open_group(const struct host *host, uint32_t group, int *ret_fd)
 {
 	char path[PATH_MAX];
@@ -191,7 +215,7 @@ static int open_group(const struct host *host, uint32_t group, int *ret_fd)
 	else if (errno == EACCES || errno == EPERM)
 		node_denied(path, errno);
 	else if (errno == ENOENT)
-		error_set(ENOENT, "no device of IOMMU group %u is bound to vfio-pci", group);
+		group_missing(group);
 	else
 		error_sys(errno, "%s", path);
 	return error_tried("open %s", path);

@@ -94,6 +94,12 @@ void broker_stop(struct broker *broker)
 	free(broker);
 }
 
+static int lost(void)
+{
+	error_set(EPIPE, "the broker, handfast's process for host work, has ended");
+	return error_try("dmesg | tail    (says whether the kernel killed it)");
+}
+
 /* With the turn taken. */
 static int exchange(struct broker *broker, const struct broker_request *request, struct broker_answer *answer,
 		    int *fd)
@@ -101,7 +107,7 @@ static int exchange(struct broker *broker, const struct broker_request *request,
 	int error;
 
 	if (broker->socket < 0)
-		return error_set(EPIPE, "the broker, handfast's process for host work, has ended");
+		return lost();
 	error = io_send(broker->socket, request, sizeof(*request), -1);
 	if (!error)
 		error = io_receive(broker->socket, answer, sizeof(*answer), fd, NULL);
@@ -109,7 +115,7 @@ static int exchange(struct broker *broker, const struct broker_request *request,
 		return 0;
 	close(broker->socket);
 	broker->socket = -1;
-	return error_set(EPIPE, "the broker, handfast's process for host work, has ended");
+	return lost();
 }
 
 /* One request; ret_answer and ret_fd may be NULL where the verb has none. */
@@ -151,6 +157,7 @@ int broker_open_file(struct broker *broker, const char *what, const char *path, 
 	(void)text_copy(request.what, sizeof(request.what), what);
 	if (!text_copy(request.path, sizeof(request.path), path)) {
 		error_set(ENAMETOOLONG, "its path is longer than %d bytes", PATH_MAX - 1);
+		error_try("give a path from the folder it is in");
 		return error_tried("open the %s", what);
 	}
 	return ask(broker, &request, NULL, ret_fd);

@@ -157,6 +157,7 @@ void check_device(const struct host *host, const struct host_device *device, pid
 		findings_obstacle(findings, "kind", EINVAL,
 				  "%s is a bridge; only devices behind bridges can be assigned",
 				  device->text);
+		findings_cure(findings, "handfast list    (shows the devices there are)");
 		return;
 	}
 	if (!device->has_group) {

@@ -129,7 +129,8 @@ int device_driver(const struct host *host, struct bdf bdf, char *ret_name, size_
 		return 0;
 	if (sysfs_exists(device_path(host, bdf, "", path)))
 		return 0;
-	return error_set(ENODEV, "%s is gone from this host", bdf_format(bdf, text));
+	error_set(ENODEV, "%s is gone from this host", bdf_format(bdf, text));
+	return error_try("handfast list    (shows the devices there are)");
 }
 
 int device_load(const struct host *host, struct bdf bdf, struct host_device *ret_device)
@@ -139,7 +140,7 @@ int device_load(const struct host *host, struct bdf bdf, struct host_device *ret
 
 	bdf_format(bdf, device.text);
 	if (!realpath(device_path(host, bdf, "", path), real)) {
-		error_set(ENODEV, "this host has no PCI device %s", device.text);
+		error_set(ENODEV, "there is no PCI device %s on this host", device.text);
 		return error_try("handfast list    (shows the devices there are)");
 	}
 	(void)text_copy(device.real, sizeof(device.real), real);

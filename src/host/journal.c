@@ -32,9 +32,12 @@ int journal_lock(const struct host *host, int *ret_lock)
 	char path[PATH_MAX];
 	int fd;
 
-	if (mkdir(host->state, 0755) && errno != EEXIST)
-		return error_sys(errno, "create the folder %s, where handfast remembers each device's driver",
+	if (mkdir(host->state, 0755) && errno != EEXIST) {
+		error_sys(errno, "create the folder %s, where handfast remembers each device's driver",
+			  host->state);
+		return error_try("mkdir -p %s    (as root, on a file system that outlives a reboot)",
 				 host->state);
+	}
 	fd = open(sysfs_path(path, "%s/lock", host->state), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return error_sys(errno, "%s", path);

@@ -42,6 +42,13 @@ const char *node_user(char *ret_text, size_t size)
 	return ret_text;
 }
 
+/* Owner and mode would let us. */
+static int deny_beyond_mode(const char *path)
+{
+	error_add("the mode would allow it: a container's device rules or a security module forbid it");
+	return error_try("run on the host, or let the container have %s", path);
+}
+
 int node_denied(const char *path, int errnum)
 {
 	char user[NAME_SIZE + 32], name[NAME_SIZE], owner[NAME_SIZE], group[NAME_SIZE];
@@ -61,8 +68,7 @@ int node_denied(const char *path, int errnum)
 	if (status.st_uid == geteuid() && (status.st_mode & 0600) != 0600)
 		error = error_try("chmod u+rw %s", path);
 	else if (geteuid() == 0 || status.st_uid == geteuid())
-		error_add(
-			"the mode would allow it: a container's device rules or a security module forbid it");
+		error = deny_beyond_mode(path);
 	else if (status.st_gid != 0 && (status.st_mode & 0060) == 0060)
 		error = error_try("usermod -aG %s %s    (as root; it counts from the next login on)", group,
 				  name);

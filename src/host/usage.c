@@ -247,7 +247,10 @@ static void add_mounts(const struct usage *usage, struct collection *uses)
 		usage_print(use->what, sizeof(use->what), "%s/%s is mounted on %s%s", usage->host->dev,
 			    block->name, mount->target, vital ? ", this host's root file system" : "");
 		usage_print(use->brief, sizeof(use->brief), "%s", mount->target);
-		if (!vital)
+		if (vital)
+			usage_print(use->cure, sizeof(use->cure),
+				    "another device: this host runs from this one");
+		else
 			usage_print(use->cure, sizeof(use->cure), "umount %s", mount->target);
 	}
 }
@@ -366,6 +369,7 @@ static void add_claims(const struct usage *usage, struct collection *uses)
 			    "the kernel holds %s for a file system, volume or array that is not visible here",
 			    path);
 		usage_print(use->brief, sizeof(use->brief), "busy");
+		usage_print(use->cure, sizeof(use->cure), "lsblk %s    (shows what stands on it)", path);
 		return;
 	}
 }

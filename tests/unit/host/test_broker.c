@@ -84,7 +84,7 @@ static void test_refusals_come_over_word_for_word(void **state)
 
 	assert_int_equal(broker_device_check(broker, tree_bdf("0000:1a:00.3"), &device), -ENODEV);
 	assert_string_equal(tree_error(tree), "cannot assign 0000:1a:00.3\n"
-					      "  because: this host has no PCI device 0000:1a:00.3\n"
+					      "  because: there is no PCI device 0000:1a:00.3 on this host\n"
 					      "  try:     handfast list    (shows the devices there are)");
 
 	assert_int_equal(broker_open_container(broker, &fd), -ENOENT);
@@ -92,8 +92,10 @@ static void test_refusals_come_over_word_for_word(void **state)
 					      "  because: /dev/vfio/vfio: the kernel's VFIO is not loaded\n"
 					      "  try:     modprobe vfio-pci    (as root)");
 	assert_int_equal(broker_open_group(broker, 15, &fd), -ENOENT);
-	assert_string_equal(tree_error(tree), "cannot open /dev/vfio/15\n"
-					      "  because: no device of IOMMU group 15 is bound to vfio-pci");
+	assert_string_equal(tree_error(tree),
+			    "cannot open /dev/vfio/15\n"
+			    "  because: no device of IOMMU group 15 is bound to vfio-pci\n  try:     "
+			    "handfast list    (shows the groups and their drivers)");
 	tree_file(tree, "proc/cpuinfo", "flags : svm\n");
 	assert_int_equal(broker_open_kvm(broker, &fd), -ENOENT);
 	assert_string_equal(
@@ -133,24 +135,26 @@ static void test_files(void **state)
 	close(fd);
 
 	expect_file(tree, broker, "absent", -ENOENT,
-		    "cannot open the kernel image /absent\n  because: /absent: No such file or directory");
-	expect_file(
-		tree, broker, "no/such/image", -ENOENT,
-		"cannot open the kernel image /no/such/image\n  because: the folder /no/such does not exist");
-	expect_file(
-		tree, broker, "dev", -EISDIR,
-		"cannot open the kernel image /dev\n  because: it is a folder, not a file or a block device");
+		    "cannot open the kernel image /absent\n  because: /absent: No such file or directory\n  "
+		    "try:     ls -l     (shows what there is)");
+	expect_file(tree, broker, "no/such/image", -ENOENT,
+		    "cannot open the kernel image /no/such/image\n  because: the folder /no/such does not "
+		    "exist\n  try:     ls -l     (shows what there is)");
+	expect_file(tree, broker, "dev", -EISDIR,
+		    "cannot open the kernel image /dev\n  because: it is a folder, not a file or a block "
+		    "device\n  try:     ls -l /dev    (shows what is in it)");
 	snprintf(path, sizeof(path), "%s/pipe", tree->root);
 	assert_int_equal(mkfifo(path, 0600), 0);
-	expect_file(
-		tree, broker, "pipe", -EINVAL,
-		"cannot open the kernel image /pipe\n  because: it is a pipe, not a file or a block device");
+	expect_file(tree, broker, "pipe", -EINVAL,
+		    "cannot open the kernel image /pipe\n  because: it is a pipe, not a file or a block "
+		    "device\n  try:     cat /pipe > FILE, and give FILE");
 
 	memset(path, 'x', sizeof(path) - 1);
 	path[sizeof(path) - 1] = '\0';
 	assert_int_equal(broker_open_file(broker, "kernel image", path, &fd), -ENAMETOOLONG);
 	assert_string_equal(tree_error(tree),
-			    "cannot open the kernel image\n  because: its path is longer than 4095 bytes");
+			    "cannot open the kernel image\n  because: its path is longer than 4095 bytes\n  "
+			    "try:     give a path from the folder it is in");
 	broker_stop(broker);
 }
 
@@ -169,9 +173,10 @@ static void test_relative_paths_count_from_the_start(void **state)
 	assert_int_equal(broker_open_file(broker, "kernel image", "image", &fd), 0);
 	close(fd);
 	assert_int_equal(broker_open_file(broker, "kernel image", "absent", &fd), -ENOENT);
-	assert_string_equal(tree_error(tree), "cannot open the kernel image absent\n"
-					      "  because: absent: No such file or directory\n"
-					      "           the path counts from ");
+	assert_string_equal(tree_error(tree),
+			    "cannot open the kernel image absent\n"
+			    "  because: absent: No such file or directory\n"
+			    "           the path counts from \n  try:     ls -l .    (shows what there is)");
 	broker_stop(broker);
 }
 
@@ -310,7 +315,8 @@ static void test_it_outlives_signals_but_not_the_socket(void **state)
 
 	assert_int_equal(kill(child, SIGKILL), 0);
 	assert_int_equal(broker_memory(broker, &total, &available), -EPIPE);
-	assert_string_equal(tree_error(tree), "the broker, handfast's process for host work, has ended");
+	assert_string_equal(tree_error(tree), "the broker, handfast's process for host work, has ended\n  "
+					      "try:     dmesg | tail    (says whether the kernel killed it)");
 	assert_int_equal(broker_memory(broker, &total, &available), -EPIPE);
 	broker_stop(broker);
 	broker_stop(NULL);

@@ -39,7 +39,7 @@ static void test_absent_device_is_explained(void **state)
 	struct host_device device;
 
 	assert_int_equal(device_load(&tree->host, tree_bdf("0000:1a:00.3"), &device), -ENODEV);
-	assert_string_equal(tree_error(tree), "this host has no PCI device 0000:1a:00.3\n"
+	assert_string_equal(tree_error(tree), "there is no PCI device 0000:1a:00.3 on this host\n"
 					      "  try:     handfast list    (shows the devices there are)");
 }
 

@@ -102,7 +102,8 @@ static void test_a_folder_that_cannot_be_is_named(void **state)
 	assert_int_equal(journal_lock(&tree->host, &lock), -ENOTDIR);
 	assert_string_equal(tree_error(tree),
 			    "create the folder /pci.ids/x, where handfast remembers each device's "
-			    "driver: Not a directory");
+			    "driver: Not a directory\n  try:     mkdir -p /pci.ids/x    (as root, on a file "
+			    "system that outlives a reboot)");
 }
 
 int main(void)

@@ -92,8 +92,8 @@ static void test_root_through_device_mapper_is_vital(void **state)
 	tree_link(tree, DISK "/nvme0n1/nvme0n1p1/holders/dm-0", "../x");
 	tree_link(tree, "sys/devices/virtual/block/dm-0/holders/dm-1", "../x");
 	mounts(tree, "21 1 254:1 / / rw - ext4 @/mapper/root rw\n");
-	assert_string_equal(uses_of(tree, NVME),
-			    "!/dev/dm-1 is mounted on /, this host's root file system|/|\n");
+	assert_string_equal(uses_of(tree, NVME), "!/dev/dm-1 is mounted on /, this host's root file "
+						 "system|/|another device: this host runs from this one\n");
 }
 
 static void test_swap_partition_and_swap_file(void **state)
