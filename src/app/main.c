@@ -119,8 +119,21 @@ static int unknown_command(const char *word)
 	return EXIT_FAILURE;
 }
 
+/* Nothing that is opened later may become standard input, output or error by accident. */
+static void open_standard_descriptors(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd > STDERR_FILENO)
+		close(fd);
+}
+
 int main(int argc, char **argv)
 {
+	open_standard_descriptors();
 	if (argc < 2) {
 		options_print_help();
 		return EXIT_FAILURE;

@@ -38,10 +38,8 @@ show() {
 
 # What of the host handfast could have changed: drivers, overrides, nodes, the journal.
 host_state() {
-	local device
-	for device in /sys/bus/pci/devices/*; do
-		echo "${device##*/} $(driver_of "${device##*/}") $(cat "$device/driver_override")"
-	done
+	find /sys/bus/pci/devices/*/ -maxdepth 1 -name driver -printf '%h %l\n'
+	grep -H '' /sys/bus/pci/devices/*/driver_override
 	stat -c '%n %U:%G %a' /dev/kvm /dev/vfio/* 2>&1
 	find /var/lib/handfast /run/handfast -type f 2>/dev/null
 }
