@@ -7,13 +7,17 @@
 lab_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 lab_cache=${HANDFAST_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/handfast}
 
-say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
+# Which program speaks, as lab/run or lab/kernel.
+lab_speaker=$(realpath "$0")
+lab_speaker=$(basename "${lab_speaker%/*}")/${0##*/}
+
+say() { printf '%s: %s\n' "$lab_speaker" "$*" >&2; }
 
 # die STATUS WHAT WHY CURE: the three parts that every refusal has.
 die() {
 	local status=$1
 
-	printf '%s: %s\n' "${0##*/}" "$2" >&2
+	printf '%s: %s\n' "$lab_speaker" "$2" >&2
 	[ -z "${3-}" ] || printf '  because: %s\n' "$3" >&2
 	[ -z "${4-}" ] || printf '  try:     %s\n' "$4" >&2
 	exit "$status"
