@@ -31,8 +31,9 @@ struct host {
 	const char *pci_ids; /* NULL: where libpci looks */
 	char modules[128];   /* "/lib/modules/<release>" */
 	const struct host_ops *ops;
-	unsigned write_ms; /* how long a sysfs write may take */
-	void *opaque;	   /* the ops' */
+	unsigned write_ms;  /* how long a sysfs write may take */
+	unsigned settle_ms; /* between two looks at a device that others still work on */
+	void *opaque;	    /* the ops' */
 };
 
 /* This machine. */

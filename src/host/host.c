@@ -35,7 +35,8 @@
 #include "base/sysfs.h"
 #include "base/text.h"
 
-#define WRITE_MS 30000
+#define WRITE_MS  30000
+#define SETTLE_MS 300
 
 static uint64_t now_ms(void)
 {
@@ -60,13 +61,15 @@ static void let_go(int keep)
 	close_range((unsigned)keep + 1, ~0U, 0);
 }
 
-_Noreturn static void write_in_child(int answer, const char *path, const char *text)
+_Noreturn static void write_in_child(pid_t parent, int answer, const char *path, const char *text)
 {
 	struct error record = { 0 };
 
 	/* Should we be killed, a write that has not begun is better not made behind the next command's back.
 	 */
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(1);
 	let_go(answer);
 	if (sysfs_write_text(path, text))
 		record = *error_get();
@@ -102,7 +105,7 @@ int host_write(const struct host *host, const char *path, const char *text)
 {
 	int pipe_fds[2], error;
 	struct error record;
-	pid_t child;
+	pid_t parent = getpid(), child;
 
 	if (pipe2(pipe_fds, O_CLOEXEC))
 		return error_sys(errno, "pipe for the write to %s", path);
@@ -114,7 +117,7 @@ int host_write(const struct host *host, const char *path, const char *text)
 		return error;
 	}
 	if (child == 0)
-		write_in_child(pipe_fds[1], path, text);
+		write_in_child(parent, pipe_fds[1], path, text);
 	close(pipe_fds[1]);
 
 	if (wait_readable(pipe_fds[0], host->write_ms)) {
@@ -211,6 +214,7 @@ void host_init(struct host *host)
 		.state = "/var/lib/handfast",
 		.ops = &real,
 		.write_ms = WRITE_MS,
+		.settle_ms = SETTLE_MS,
 	};
 	(void)uname(&kernel);
 	(void)snprintf(host->modules, sizeof(host->modules), "/lib/modules/%s", kernel.release);

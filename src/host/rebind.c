@@ -9,9 +9,12 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/error.h"
 #include "base/sysfs.h"
+
+#define PROBES 5
 
 int rebind_override(const struct host *host, const struct host_device *device, const char *driver)
 {
@@ -65,7 +68,7 @@ static void load_driver(const struct host *host, const struct host_device *devic
 		(void)host->ops->load_module(host, driver);
 }
 
-/* After a probe that was to end with this driver. */
+/* After a probe that was to end with this driver. -EIO: the device is without. */
 static int look(const struct host *host, const struct host_device *device, const char *driver)
 {
 	char now[64];
@@ -85,6 +88,34 @@ static int look(const struct host *host, const struct host_device *device, const
 	return error_try("dmesg | tail    (what the driver said about it)");
 }
 
+/*
+ * Probes until the driver has the device. One probe may do nothing: the kernel passes over a device whose
+ * last driver is still on its way out (its link is gone by then, it itself is not), as after a command
+ * that was killed while its last write went on.
+ */
+static int probe_until_bound(const struct host *host, const struct host_device *device, const char *driver)
+{
+	int error = 0;
+
+	for (unsigned attempt = 0; attempt < PROBES; attempt++) {
+		const struct timespec pause = {
+			.tv_sec = host->settle_ms / 1000,
+			.tv_nsec = host->settle_ms % 1000 * 1000000L,
+		};
+
+		if (attempt)
+			(void)nanosleep(&pause, NULL);
+		error = rebind_probe(host, device);
+		if (error == -ETIMEDOUT)
+			return error;
+		/* What became of it says more than how the write ended. */
+		error = look(host, device, driver);
+		if (error != -EIO)
+			return error;
+	}
+	return error;
+}
+
 /* The way to a driver, from whatever the device is bound to. */
 static int move_to(const struct host *host, const struct host_device *device, const char *driver)
 {
@@ -95,9 +126,7 @@ static int move_to(const struct host *host, const struct host_device *device, co
 	if (error || !driver[0])
 		return error;
 	load_driver(host, device, driver);
-	error = rebind_probe(host, device);
-	/* What became of it says more than how the write ended. */
-	return error == -ETIMEDOUT ? error : look(host, device, driver);
+	return probe_until_bound(host, device, driver);
 }
 
 int rebind_to(const struct host *host, const struct host_device *device, const char *driver,

@@ -197,6 +197,10 @@ static void probe(struct tree *tree, const char *bdf)
 
 	if (tree_driver_of(tree, bdf)[0])
 		return;
+	if (tree->probes_lost) {
+		tree->probes_lost--;
+		return;
+	}
 	(void)text_copy(wanted, sizeof(wanted),
 			tree_read(tree, sysfs_path(path, "sys/bus/pci/devices/%s/driver_override", bdf)));
 	if (strcmp(wanted, "(null)") == 0)
@@ -298,6 +302,7 @@ void tree_create(struct tree *tree)
 		.pci_ids = strdup(sysfs_path(path, "%s/pci.ids", tree->root)),
 		.ops = &ops,
 		.write_ms = 1000,
+		.settle_ms = 1,
 		.opaque = tree,
 	};
 	(void)snprintf(tree->host.modules, sizeof(tree->host.modules), "%s/modules", tree->root);

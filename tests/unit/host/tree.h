@@ -24,6 +24,7 @@ struct tree {
 	unsigned fail_at;      /* the write that fails (1: the first); 0: none */
 	int fail_errno;	       /* how: an errno; 0: the process ends there as if killed */
 	bool fail_after;       /* it takes effect all the same, before it fails */
+	unsigned probes_lost;  /* this many probes do nothing */
 	const char *refuses;   /* a driver whose probe takes no device; or NULL */
 	const char *module;    /* a driver that load_module() brings; or NULL */
 	const char *addresses; /* of every network interface */
