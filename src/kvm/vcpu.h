@@ -52,8 +52,14 @@ void kvm_vcpu_destroy(struct kvm_vcpu *vcpu);
 unsigned kvm_vcpu_index(const struct kvm_vcpu *vcpu);
 uint32_t kvm_vcpu_apic_id(const struct kvm_topology *topology, unsigned index);
 
-void kvm_vcpu_run(struct kvm_vcpu *vcpu);  /* lets it run */
-void kvm_vcpu_stop(struct kvm_vcpu *vcpu); /* asks it to stop, and returns at once; any thread */
+/* Lets it run; after ended() only once it was reset. A guest that uses kvmclock is told that it stood still.
+ */
+void kvm_vcpu_run(struct kvm_vcpu *vcpu);
+/* Asks it to stop, and returns at once; any thread, a handler of its own too. It stops between instructions:
+ * an access that is at work is finished first. Sends SIGRTMIN to its thread, for which every signal else is
+ * blocked. */
+void kvm_vcpu_stop(struct kvm_vcpu *vcpu);
+/* Not from one of its handlers. */
 void kvm_vcpu_wait_stopped(struct kvm_vcpu *vcpu);
 
 /* Exits to user space so far, by kind; for -D at debug level and tests. Any thread. */
