@@ -159,7 +159,7 @@ static void standard_remember(struct vfio_config *config, const uint8_t *image, 
 
 static void standard_apply(struct vfio_config *config, const uint8_t *image)
 {
-	struct found caps[STANDARD_MAX];
+	struct found caps[STANDARD_MAX] = { 0 };
 	unsigned count = 0, link = PCI_CAPABILITY_LIST;
 	unsigned at = image[PCI_STATUS] & PCI_STATUS_CAP_LIST ? image[PCI_CAPABILITY_LIST] & ~3u : 0;
 
@@ -197,7 +197,7 @@ static void extended_header(struct vfio_config *config, unsigned at, uint32_t he
 
 static void extended_apply(struct vfio_config *config, const uint8_t *image)
 {
-	struct found caps[EXTENDED_MAX];
+	struct found caps[EXTENDED_MAX] = { 0 };
 	unsigned count = 0, at = PCI_CFG_SPACE_SIZE, last = PCI_CFG_SPACE_SIZE;
 	uint32_t shown = 0; /* the last header's identifier and version */
 

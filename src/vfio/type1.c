@@ -343,10 +343,10 @@ static void type1_detach(struct vfio_iospace *space, int device_fd)
 	struct type1_device **link = &type1->devices, *device;
 	struct type1_group *group;
 
-	while (*link && (*link)->fd != device_fd)
+	/* It is there: attach() gave the descriptor out, and nobody closes it but this. */
+	while ((*link)->fd != device_fd)
 		link = &(*link)->next;
 	device = *link;
-	check(device);
 	*link = device->next;
 	group = device->group;
 	group->devices--;
