@@ -38,7 +38,7 @@ struct broker_device {
 	uint32_t group; /* IOMMU group */
 	uint16_t vendor;
 	uint16_t device;
-	char name[128]; /* from pci.ids, for messages: "Intel Corporation 82574L Gigabit Network Connection" */
+	char name[128]; /* from pci.ids: "Intel Corporation 82574L Gigabit Network Connection" */
 };
 
 /*
