@@ -65,7 +65,7 @@ int layout_make(uint64_t ram_size, unsigned phys_bits, struct layout *ret_layout
 		layout.ram[layout.ram_count++] = (struct mem_range){ HOLE_END, rest };
 		end = HOLE_END + rest;
 	}
-	if (end > limit || end < HIGH_START) {
+	if (ram_size > limit || end > limit) {
 		char text[32];
 
 		error_set(EFBIG,
@@ -77,4 +77,16 @@ int layout_make(uint64_t ram_size, unsigned phys_bits, struct layout *ret_layout
 	layout.mmio64 = place_window(end, limit);
 	*ret_layout = layout;
 	return 0;
+}
+
+#define ECAM_BUSES_LEAST   8
+#define ECAM_BYTES_PER_BUS (UINT64_C(1) << 20)
+
+uint64_t layout_ecam_size(unsigned ports)
+{
+	uint64_t size = ECAM_BUSES_LEAST * ECAM_BYTES_PER_BUS;
+
+	while (size < (ports + 1) * ECAM_BYTES_PER_BUS && size < LAYOUT_ECAM_SIZE)
+		size *= 2;
+	return size;
 }

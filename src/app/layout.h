@@ -20,7 +20,7 @@
 #define LAYOUT_MMIO32_START   UINT64_C(0x80000000)
 #define LAYOUT_MMIO32_SIZE    UINT64_C(0x60000000)
 #define LAYOUT_ECAM_START     UINT64_C(0xe0000000)
-#define LAYOUT_ECAM_SIZE      UINT64_C(0x10000000)
+#define LAYOUT_ECAM_SIZE      UINT64_C(0x10000000) /* room for all 256 buses */
 #define LAYOUT_PLATFORM_START UINT64_C(0xfec00000)
 #define LAYOUT_PLATFORM_SIZE  UINT64_C(0x01400000)
 #define LAYOUT_IO_START	      0x1000
@@ -38,5 +38,12 @@ struct layout {
  * Errors: EFBIG where the address width cannot hold that memory.
  */
 int layout_make(uint64_t ram_size, unsigned phys_bits, struct layout *ret_layout);
+
+/*
+ * Bytes of ECAM for a root bus with so many ports: bus numbers for them all and a few to spare, a power of
+ * two. Linux asks every slot of every bus number that ECAM covers, once at boot through trapped ports: 16,000
+ * exits for 256 of them.
+ */
+uint64_t layout_ecam_size(unsigned ports);
 
 #endif

@@ -55,6 +55,7 @@ struct machine {
 	unsigned vcpu_count;
 
 	struct pci_bus *root_bus;
+	uint64_t ecam_size;
 	struct pci_host_bridge *host_bridge;
 	struct vfio *vfio;
 

@@ -126,7 +126,7 @@ int machine_load(struct machine *machine)
 	const struct boot_machine boot = {
 		.topology = options->topology,
 		.ecam_start = LAYOUT_ECAM_START,
-		.ecam_size = LAYOUT_ECAM_SIZE,
+		.ecam_size = machine->ecam_size,
 		.mmio32 = windows.mmio32,
 		.mmio64 = windows.mmio64,
 		.io_start = windows.io_start,

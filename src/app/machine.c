@@ -155,11 +155,15 @@ static int create_devices(struct machine *machine)
 		.pio = machine->pio,
 	};
 	bool pinned = machine->options->prealloc;
+	unsigned ports = 0;
 	int error = pci_bus_create_root(&machine->lock, "pcie.0", &machine->root_bus);
 
+	for (unsigned i = 0; i < machine->plan_count; i++)
+		ports += !machine->plans[i].kind->host_device;
+	machine->ecam_size = layout_ecam_size(ports);
 	if (error == 0)
 		error = pci_host_bridge_create(machine->root_bus, machine->mmio, machine->pio,
-					       LAYOUT_ECAM_START, LAYOUT_ECAM_SIZE, &machine->host_bridge);
+					       LAYOUT_ECAM_START, machine->ecam_size, &machine->host_bridge);
 	if (error == 0)
 		error = vfio_create(&vfio_handles, &machine->vfio);
 	/* Ports first: the buses that the others sit on. */

@@ -45,9 +45,9 @@ finding $? "there are $MEM MiB of memory"
 
 dmesg >/tmp/log
 # What a kernel says when tables or hardware are not as they should be. (The frequency driver's regret that
-# there is no _CPC, which it has on every virtual machine, is none.)
+# there is no _CPC, and the standing advice on host bridge windows, are none.)
 grep -iE 'ACPI.*(error|warning|bug|exception|fail|invalid|mismatch)|firmware bug|\[Firmware|fw bug' /tmp/log |
-	grep -vE 'amd_pstate: the _CPC object is not present' >/tmp/complaints
+	grep -vE 'amd_pstate: the _CPC object is not present|if necessary, use "pci=nocrs"' >/tmp/complaints
 [ ! -s /tmp/complaints ]
 finding $? "no complaint about ACPI"
 cat /tmp/complaints
@@ -56,7 +56,7 @@ grep -iE "can't claim|no compatible bridge window|failed to assign|no space for|
 [ ! -s /tmp/moved ]
 finding $? "the kernel keeps the addresses it finds"
 cat /tmp/moved
-grep -iE 'lockup|stall|hung task|call trace|unexpected irq|nobody cared|DMAR.*fault' /tmp/log >/tmp/trouble
+grep -iwE 'lockup|stalls?|stalled|hung task|call trace|unexpected irq|nobody cared|oops' /tmp/log >/tmp/trouble
 [ ! -s /tmp/trouble ]
 finding $? "no trouble in the kernel's log"
 cat /tmp/trouble

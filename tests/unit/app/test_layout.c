@@ -81,6 +81,16 @@ static void test_too_much_for_the_address_width(void **state)
 	assert_int_equal(layout_make(UINT64_MAX / 4096 * 4096, 52, &layout), -EFBIG);
 }
 
+static void test_ecam_has_a_number_for_every_port(void **state)
+{
+	const uint64_t mib = 1 << 20;
+
+	assert_int_equal(layout_ecam_size(0), 8 * mib);
+	assert_int_equal(layout_ecam_size(7), 8 * mib);
+	assert_int_equal(layout_ecam_size(8), 16 * mib);
+	assert_int_equal(layout_ecam_size(31 * 8), LAYOUT_ECAM_SIZE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -88,6 +98,7 @@ int main(void)
 		cmocka_unit_test(test_memory_goes_around_the_pci_hole),
 		cmocka_unit_test(test_memory_goes_around_amds_hole),
 		cmocka_unit_test(test_too_much_for_the_address_width),
+		cmocka_unit_test(test_ecam_has_a_number_for_every_port),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
