@@ -15,6 +15,7 @@ enum broker_verb {
 	BROKER_OPEN_KVM = 1,
 	BROKER_OPEN_FILE,
 	BROKER_DEVICE_CHECK,
+	BROKER_DEVICE_TITLE,
 	BROKER_OPEN_CONTAINER,
 	BROKER_OPEN_GROUP,
 	BROKER_ALLOW_MEMLOCK,
@@ -33,6 +34,7 @@ struct broker_request {
 struct broker_answer {
 	struct error error; /* errnum 0: it went well */
 	struct broker_device device;
+	char title[256];
 	uint64_t total, available;
 };
 

@@ -28,7 +28,6 @@
 #include "host/broker-priv.h"
 #include "host/check-priv.h"
 #include "host/memlock-priv.h"
-#include "host/names-priv.h"
 #include "host/node-priv.h"
 #include "host/process-priv.h"
 
@@ -133,7 +132,6 @@ static int device_check(const struct host *host, const struct broker_request *re
 {
 	struct findings findings = { 0 };
 	struct host_device device;
-	struct names *names;
 	char text[256];
 	int error = device_load(host, request->bdf, &device);
 
@@ -153,10 +151,18 @@ static int device_check(const struct host *host, const struct broker_request *re
 	ret_device->group = device.group;
 	ret_device->vendor = device.vendor;
 	ret_device->device = device.device;
-	names = names_open(host);
-	names_device(names, device.vendor, device.device, ret_device->name, sizeof(ret_device->name));
-	names_close(names);
 	return 0;
+}
+
+static int device_title(const struct host *host, const struct broker_request *request, char *ret_text,
+			size_t size)
+{
+	struct host_device device;
+	int error = device_load(host, request->bdf, &device);
+
+	if (!error)
+		check_device_title(host, &device, ret_text, size);
+	return error;
 }
 
 static int open_container(const struct host *host, int *ret_fd)
@@ -259,6 +265,8 @@ static int dispatch(const struct host *host, const struct broker_request *reques
 		return open_file(request, fd);
 	case BROKER_DEVICE_CHECK:
 		return device_check(host, request, vm, &answer->device);
+	case BROKER_DEVICE_TITLE:
+		return device_title(host, request, answer->title, sizeof(answer->title));
 	case BROKER_OPEN_CONTAINER:
 		return open_container(host, fd);
 	case BROKER_OPEN_GROUP:

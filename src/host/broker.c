@@ -174,6 +174,21 @@ int broker_device_check(struct broker *broker, struct bdf bdf, struct broker_dev
 	return error;
 }
 
+const char *broker_device_title(struct broker *broker, struct bdf bdf, char *ret_text, size_t size)
+{
+	struct broker_request request = { .verb = BROKER_DEVICE_TITLE, .bdf = bdf };
+	struct error kept = *error_get();
+	struct broker_answer answer;
+	char text[BDF_TEXT_SIZE];
+
+	if (ask(broker, &request, &answer, NULL))
+		(void)text_copy(ret_text, size, bdf_format(bdf, text));
+	else
+		(void)text_copy(ret_text, size, answer.title);
+	error_load(&kept);
+	return ret_text;
+}
+
 int broker_open_container(struct broker *broker, int *ret_fd)
 {
 	struct broker_request request = { .verb = BROKER_OPEN_CONTAINER };

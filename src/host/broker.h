@@ -12,6 +12,7 @@
  * broker's explained failures over unchanged. A broker that has died is an error like any other (EPIPE).
  */
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/bdf.h"
@@ -38,7 +39,6 @@ struct broker_device {
 	uint32_t group; /* IOMMU group */
 	uint16_t vendor;
 	uint16_t device;
-	char name[128]; /* from pci.ids: "Intel Corporation 82574L Gigabit Network Connection" */
 };
 
 /*
@@ -47,6 +47,11 @@ struct broker_device {
  * finding, with its cause and cure.
  */
 int broker_device_check(struct broker *broker, struct bdf bdf, struct broker_device *ret_device);
+
+/* "0000:01:00.0 (8086:10d3 Intel Corporation 82574L Gigabit Network Connection)", for messages: reading
+ * pci.ids takes tens of milliseconds, so that is done when something failed. Where the broker cannot say, the
+ * BDF alone; the calling thread's error record stays as it is. Returns ret_text. */
+const char *broker_device_title(struct broker *broker, struct bdf bdf, char *ret_text, size_t size);
 
 /* /dev/vfio/vfio. */
 int broker_open_container(struct broker *broker, int *ret_fd);

@@ -186,7 +186,8 @@ static int not_held(const struct vfio *vfio, struct bdf bdf)
 
 	for (const struct holding *holding = vfio->holdings; holding; holding = holding->next) {
 		if (bdf_equal(holding->bdf, bdf)) {
-			error_set(EEXIST, "this VM has %s already", bdf_format(bdf, text));
+			error_set(EEXIST, "this VM has it already");
+			error_tried("assign %s", bdf_format(bdf, text));
 			return error_try("name each device once");
 		}
 	}
@@ -216,20 +217,18 @@ int vfio_pci_create(struct vfio *vfio, const struct vfio_pci_options *options,
 		    struct pci_function **ret_function)
 {
 	struct broker_device which;
-	char bdf[BDF_TEXT_SIZE];
+	char title[256];
 	int error;
 
-	bdf_format(options->host, bdf);
 	pthread_mutex_lock(&vfio->lock);
 	error = not_held(vfio, options->host);
 	if (!error)
 		error = broker_device_check(vfio->handles.broker, options->host, &which);
-	if (error) {
-		error_tried("assign %s", bdf);
-	} else {
+	if (!error) {
 		error = function_create(vfio, options, &which, ret_function);
 		if (error)
-			error_tried("assign %s (%04x:%04x %s)", bdf, which.vendor, which.device, which.name);
+			error_tried("assign %s", broker_device_title(vfio->handles.broker, options->host,
+								     title, sizeof(title)));
 	}
 	pthread_mutex_unlock(&vfio->lock);
 	return error;

@@ -3,7 +3,7 @@
 # Runs in the guest. END= on the kernel's command line says how it is to end.
 
 # At the second time round a mark stands on the disk.
-seen() { [ "$(dd if=/dev/nvme0n1 bs=512 skip=8 count=1 2>/dev/null | head -c 4)" = "$1" ]; }
+seen() { [ "$(dd if=/dev/nvme0n1 bs=512 skip=8 count=1 2>/dev/null | head -c "${#1}")" = "$1" ]; }
 mark() { printf '%s' "$1" | dd of=/dev/nvme0n1 bs=512 seek=8 conv=sync 2>/dev/null && sync; }
 
 echo "life: up"

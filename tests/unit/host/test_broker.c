@@ -29,6 +29,7 @@ static void test_a_device_is_checked_and_its_group_opened(void **state)
 	struct tree *tree = *state;
 	struct broker_device device = { 0 };
 	struct broker *broker;
+	char title[256];
 	int fd = -1;
 
 	unit_devices(tree);
@@ -41,7 +42,8 @@ static void test_a_device_is_checked_and_its_group_opened(void **state)
 	assert_int_equal(device.group, 15);
 	assert_int_equal(device.vendor, 0x8086);
 	assert_int_equal(device.device, 0x10d3);
-	assert_string_equal(device.name, "Intel Corporation 82574L Gigabit Network Connection");
+	assert_string_equal(broker_device_title(broker, tree_bdf(NIC), title, sizeof(title)),
+			    NIC " (8086:10d3 Intel Corporation 82574L Gigabit Network Connection)");
 	assert_true(bdf_equal(device.bdf, tree_bdf(NIC)));
 
 	for (int i = 0; i < 3; i++) {

@@ -178,6 +178,17 @@ void tree_process(struct tree *tree, unsigned pid, const char *name, const char 
 	tree_file(tree, sysfs_path(path, "proc/%u/comm", pid), "%s\n", name);
 	sysfs_path(target, "%s/%s", tree->root, open);
 	tree_link(tree, sysfs_path(path, "proc/%u/fd/7", pid), target);
+	if (strncmp(open, "dev/vfio/", 9) == 0)
+		tree_busy(tree, open);
+}
+
+void tree_busy(struct tree *tree, const char *node)
+{
+	char path[PATH_MAX];
+
+	sysfs_path(path, "%s/%s", tree->root, node);
+	(void)unlink(path);
+	(void)mknod(path, S_IFSOCK | 0600, 0); /* open(2) refuses a socket as it does a busy group */
 }
 
 void tree_block(struct tree *tree, const char *parent, const char *name, const char *number)

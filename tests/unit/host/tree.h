@@ -51,7 +51,9 @@ void tree_device(struct tree *tree, const char *bdf, unsigned vendor, unsigned d
 /* What the device is bound to now, "" for none. */
 const char *tree_driver_of(struct tree *tree, const char *bdf);
 void tree_bind(struct tree *tree, const char *bdf, const char *driver);
-/* A process with one open file. */
+/* The node is there and cannot be opened, as a group that another process has. */
+void tree_busy(struct tree *tree, const char *node);
+/* A process with one open file; a VFIO node is busy then. */
 void tree_process(struct tree *tree, unsigned pid, const char *name, const char *open);
 /* A block device of that number below a folder of sysfs ("sys/devices/..."). */
 void tree_block(struct tree *tree, const char *parent, const char *name, const char *number);

@@ -4,6 +4,7 @@
 #include "fake.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -36,8 +37,15 @@ static int result(int errnum, const char *word)
 int broker_device_check(struct broker *broker, struct bdf bdf, struct broker_device *ret_device)
 {
 	*ret_device = (struct broker_device){ .bdf = bdf, .group = 1, .vendor = 0x8086, .device = 0x10d3 };
-	strcpy(ret_device->name, "82574L");
-	return result(fails.check, "check");
+	return result(fails.check, "check") ? error_tried("assign 0000:01:00.0") : 0; /* as the broker does */
+}
+
+const char *broker_device_title(struct broker *broker, struct bdf bdf, char *ret_text, size_t size)
+{
+	char text[BDF_TEXT_SIZE];
+
+	snprintf(ret_text, size, "%s (8086:10d3 82574L)", bdf_format(bdf, text));
+	return ret_text;
 }
 
 int broker_allow_memlock(struct broker *broker, uint64_t bytes)
