@@ -10,16 +10,16 @@ serial=$work/serial
 messages=$work/messages
 
 # vm ARGUMENT...: runs handfast to its end, with the guest's words in $serial and its own in $messages. Returns
-# its status; 124 after two minutes.
+# its status; 124 when it is not done after 150 seconds.
 vm() {
-	timeout --foreground 120 "$HANDFAST" -machine q35 -cpu host -display none -serial "file:$serial" "$@" \
+	HANDFAST_LOG=debug timeout --foreground 150 "$HANDFAST" -machine q35 -cpu host -display none -serial "file:$serial" "$@" \
 		</dev/null >"$work/output" 2>"$messages"
 }
 
 # vm_start ARGUMENT...: the same in the background; its process is $vm_pid.
 vm_start() {
 	: >"$serial"
-	"$HANDFAST" -machine q35 -cpu host -display none -serial "file:$serial" "$@" \
+	HANDFAST_LOG=debug "$HANDFAST" -machine q35 -cpu host -display none -serial "file:$serial" "$@" \
 		</dev/null >"$work/output" 2>"$messages" &
 	vm_pid=$!
 }
