@@ -40,7 +40,7 @@ int bdf_parse(const char *text, struct bdf *ret_bdf)
 	const char *colon = strchr(text, ':');
 	bool with_domain = colon && strchr(colon + 1, ':');
 	const char *rest = text;
-	uint32_t domain = 0, bus, device, function;
+	uint32_t domain = 0, bus = 0, device = 0, function = 0;
 
 	if (with_domain)
 		rest = read_hex(rest, 1, 8, ':', &domain);

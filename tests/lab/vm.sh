@@ -3,6 +3,13 @@
 # Running handfast in the lab, for the tests beside this file. Sourced after lib.sh.
 # shellcheck disable=SC2034  # some variables are for the tests
 
+# What tests/lab/guests made.
+KERNEL_LAB=${KERNEL_LAB?} KERNEL_LAB_ELF=${KERNEL_LAB_ELF?}
+KERNEL_STOCK=${KERNEL_STOCK?} KERNEL_STOCK_ELF=${KERNEL_STOCK_ELF?}
+GUEST_FIRST_LIGHT_LAB=${GUEST_FIRST_LIGHT_LAB?} GUEST_FIRST_LIGHT_STOCK=${GUEST_FIRST_LIGHT_STOCK?}
+GUEST_LIFE_LAB=${GUEST_LIFE_LAB?} GUEST_LIFE_STOCK=${GUEST_LIFE_STOCK?}
+GUEST_READS_LAB=${GUEST_READS_LAB?} GUEST_READS_STOCK=${GUEST_READS_STOCK?}
+
 disk_bdf=0000:01:00.0
 nic_bdf=0000:02:00.0
 work=$(mktemp -d) # in the lab's memory, gone with it

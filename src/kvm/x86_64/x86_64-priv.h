@@ -3,6 +3,8 @@
 #define HANDFAST_KVM_X86_64_X86_64_PRIV_H
 
 /* What the files of this folder share about a VM, and what they compute without ioctls. */
+#include <stddef.h>
+
 #include "kvm/uapi-priv.h"
 #include "kvm/vcpu.h"
 
