@@ -13,8 +13,8 @@ setup-test:
 
 # meson knows what changed; make does not have to.
 $(BUILD)/handfast: FORCE
-	@command -v meson >/dev/null && command -v ninja >/dev/null || scripts/setup demo
-	@test -f $(BUILD)/build.ninja || meson setup $(BUILD) --prefix=$(PREFIX)
+	@test -f $(BUILD)/build.ninja || meson setup $(BUILD) --prefix=$(PREFIX) || \
+		{ echo "make: something that building takes is lacking; scripts/setup build installs it" >&2; exit 1; }
 	@ninja -C $(BUILD) handfast
 
 demo: setup-demo

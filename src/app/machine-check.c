@@ -9,6 +9,13 @@
 
 /* Fail before touching anything (DESIGN's rule 7): nothing here changes the host. */
 
+static int with_remedy(int error)
+{
+	if (error < 0 && error_get()->remedy[0] == '\0')
+		error_try("handfast -device help, and -device DRIVER,help, say what there is");
+	return error;
+}
+
 static int plan_devices(struct machine *machine)
 {
 	const struct options *options = machine->options;
@@ -21,9 +28,9 @@ static int plan_devices(struct machine *machine)
 					     &machine->plans[machine->plan_count]);
 
 		if (error < 0)
-			return error;
+			return with_remedy(error);
 	}
-	return device_plans_place(machine->plans, machine->plan_count);
+	return with_remedy(device_plans_place(machine->plans, machine->plan_count));
 }
 
 static unsigned count_host_devices(const struct machine *machine)
@@ -68,6 +75,11 @@ static int check_kernel(struct machine *machine)
 		error_set(EINVAL, "there is nothing to boot");
 		error_tried("start the VM");
 		return error_try("add -kernel FILE with a Linux image, and -append TEXT");
+	}
+	if (options->kernel[0] == '\0' || (options->initrd && options->initrd[0] == '\0')) {
+		error_set(EINVAL, "no file is named");
+		error_tried("use -%s ''", options->kernel[0] == '\0' ? "kernel" : "initrd");
+		return error_try("a file's name behind it");
 	}
 	error = broker_open_file(machine->broker, "kernel image", options->kernel, &machine->kernel_fd);
 	if (error == 0 && options->initrd)

@@ -114,6 +114,7 @@ static int run_vm(int argc, char **argv)
 static int unknown_command(const char *word)
 {
 	error_set(EINVAL, "'%s' is neither an option nor a command", word);
+	error_tried("run handfast %s", word);
 	error_try("handfast check, list, bind or unbind; or options that begin with '-' (handfast -help)");
 	log_failure(error_get());
 	return EXIT_FAILURE;

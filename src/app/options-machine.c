@@ -89,6 +89,11 @@ int options_read_machine(struct options *options, const char *argument)
 
 	if (error < 0)
 		return error_tried("use -machine %s", argument);
+	/* QEMU takes kernel_irqchip for kernel-irqchip, and so on. */
+	for (size_t i = 0; i < strlen(argument); i++) {
+		if (keyvals.storage[i] == '_')
+			keyvals.storage[i] = '-';
+	}
 	error = keyvals_check(&keyvals, "-machine", machine_keys, COUNT(machine_keys));
 	if (error == 0 && (value = keyvals_take(&keyvals, "type")))
 		error = check_type(value);

@@ -89,7 +89,7 @@ static int only_none(struct options *options, const char *argument)
 {
 	if (strcmp(argument, "none") == 0)
 		return 0;
-	error_set(ENOTSUP, "handfast has no display, monitor or parallel port of its own");
+	error_set(ENOTSUP, "handfast has no display, monitor, network card or parallel port of its own");
 	return error_try("none instead of '%s'", argument);
 }
 
@@ -128,6 +128,8 @@ static const struct option option_table[] = {
 	{ "vga", "none", only_none, "no VGA", NULL },
 	{ "monitor", "none", only_none, "no monitor", NULL },
 	{ "parallel", "none", only_none, "no parallel port", NULL },
+	{ "nic", "none", only_none, "no network card of its own", NULL },
+	{ "net", "none", only_none, "the same", NULL },
 	{ "nodefaults", NULL, always_so, "no devices but those asked for", NULL },
 	{ "no-user-config", NULL, always_so, "no configuration files", NULL },
 	{ "no-reboot", NULL, set_no_reboot, "end instead of resetting the machine", NULL },
@@ -147,8 +149,6 @@ static const struct option option_table[] = {
 	{ "pflash", "", NULL, NULL, "firmware is not there yet; boot a kernel by -kernel" },
 	{ "bios", "", NULL, NULL, "firmware is not there yet; boot a kernel by -kernel" },
 	{ "netdev", "", NULL, NULL,
-	  "virtio network cards are not there yet; pass one through by -device vfio-pci" },
-	{ "nic", "", NULL, NULL,
 	  "virtio network cards are not there yet; pass one through by -device vfio-pci" },
 	{ "qmp", "", NULL, NULL, "the QMP protocol is not there yet" },
 	{ "mon", "", NULL, NULL, "the QMP protocol is not there yet" },
@@ -210,6 +210,19 @@ static int unknown_option(const char *word)
 	return error_try("handfast -help lists the options");
 }
 
+/* What `-machine help` and the like print. */
+static const struct {
+	const char *option;
+	const char *help;
+} choices[] = {
+	{ "machine", "q35    a PC with PCI Express (default)" },
+	{ "M", "q35    a PC with PCI Express (default)" },
+	{ "cpu", "host   the host's processor as KVM offers it (default)" },
+	{ "accel", "kvm    Linux's hypervisor (default)" },
+	{ "chardev", "stdio\npty\nfile\nsocket\nnull" },
+	{ "serial", "stdio\npty\nfile:PATH\nunix:PATH,server,nowait\nchardev:ID\nnone (default)" },
+};
+
 /* Returns 1 where the option asked for something to be printed. */
 static int print_and_end(const struct option *option, const char *argument)
 {
@@ -223,6 +236,12 @@ static int print_and_end(const struct option *option, const char *argument)
 	}
 	if (strcmp(option->name, "device") == 0)
 		return device_print_help(argument);
+	for (size_t i = 0; argument && strcmp(argument, "help") == 0 && i < COUNT(choices); i++) {
+		if (strcmp(option->name, choices[i].option) == 0) {
+			puts(choices[i].help);
+			return 1;
+		}
+	}
 	return 0;
 }
 
@@ -255,6 +274,14 @@ static int read_option(int argc, char **argv, int *index, struct options *option
 	return option->read(options, argument);
 }
 
+/* Where nothing better is known, the place where it is written how options are written. */
+static int with_remedy(int error)
+{
+	if (error < 0 && error_get()->remedy[0] == '\0')
+		error_try("handfast -help, or man handfast, says how it is written");
+	return error;
+}
+
 int options_parse(int argc, char **argv, struct options *ret_options)
 {
 	int error = 0;
@@ -267,9 +294,9 @@ int options_parse(int argc, char **argv, struct options *ret_options)
 	for (int i = 0; i < argc; i++) {
 		error = read_option(argc, argv, &i, ret_options);
 		if (error != 0)
-			return error;
+			return with_remedy(error);
 	}
-	return options_resolve_serial(ret_options);
+	return with_remedy(options_resolve_serial(ret_options));
 }
 
 void options_free(struct options *options)

@@ -111,6 +111,8 @@ static int check_place(const struct device_plan *plans, unsigned count, const st
 			  first ? device_plan_name(first, other_name, sizeof(other_name)) : "");
 		error_tried("place %s at slot 0x%x function 0x%x", device_plan_name(plan, name, sizeof(name)),
 			    slot, function);
+		if (first)
+			return error_try("add multifunction=on to that device");
 		return error_try("give the slot a function 0 with multifunction=on, or use addr=0x%x", slot);
 	}
 	return 0;

@@ -54,6 +54,15 @@ static void say(enum log_level level, const char *before, const char *format, va
 	put(line, (size_t)used);
 }
 
+void log_notice(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	say(LOG_LEVEL_ERROR, "", format, arguments);
+	va_end(arguments);
+}
+
 void log_error(const char *format, ...)
 {
 	va_list arguments;

@@ -19,6 +19,8 @@ enum log_level {
 void log_setup(int fd, enum log_level level);
 bool log_enabled(enum log_level level);
 
+/* What somebody asked to be told: at every level, nothing in front but the program's name. */
+void log_notice(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));

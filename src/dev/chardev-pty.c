@@ -73,7 +73,7 @@ static int pty_open(struct chardev *chardev, const struct chardev_options *optio
 	stream_init(&chardev->out, fd);
 	input_attach(chardev);
 	output_attach(chardev);
-	log_info("the guest's serial port is at %s", name);
+	log_notice("the guest's serial port is at %s", name);
 	return 0;
 }
 

@@ -23,7 +23,7 @@ enum chardev_kind {
 	CHARDEV_NULL,  /* nowhere */
 	CHARDEV_STDIO, /* standard input and output; a terminal is made raw but for its signal keys, and
 			  restored */
-	CHARDEV_PTY, /* a new pseudo-terminal; its name is logged at info level and given by chardev_path() */
+	CHARDEV_PTY, /* a new pseudo-terminal; its name is logged, always, and given by chardev_path() */
 	CHARDEV_FILE,	/* output only: created or emptied */
 	CHARDEV_SOCKET, /* a unix socket that handfast listens on; one client at a time; removed at the end */
 };

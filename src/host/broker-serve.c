@@ -111,8 +111,11 @@ static int open_regular(const char *path, int *ret_fd)
 
 		error_set(folder ? EISDIR : EINVAL, "it is %s, not a file or a block device",
 			  kind_of(status.st_mode));
-		return folder ? error_try("ls -l %s    (shows what is in it)", path)
-			      : error_try("cat %s > FILE, and give FILE", path);
+		if (folder)
+			return error_try("ls -l %s    (shows what is in it)", path);
+		if (S_ISFIFO(status.st_mode))
+			return error_try("cat %s > FILE, and give FILE", path);
+		return error_try("name a file, or a disk's node");
 	}
 	if (fcntl(fd, F_SETFL, 0))
 		return error_sys(errno, "%s", path);

@@ -39,8 +39,11 @@ int journal_lock(const struct host *host, int *ret_lock)
 				 host->state);
 	}
 	fd = open(sysfs_path(path, "%s/lock", host->state), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-	if (fd < 0)
-		return error_sys(errno, "%s", path);
+	if (fd < 0) {
+		error_sys(errno, "%s", path);
+		return error_try("make %s writable: handfast remembers each device's driver there",
+				 host->state);
+	}
 	while (flock(fd, LOCK_EX)) {
 		if (errno != EINTR) {
 			int error = error_sys(errno, "lock %s", path);

@@ -123,7 +123,7 @@ static void test_refusals(void **state)
 		{ { "-chardev", "stdio,id=a" }, -EINVAL, "nothing uses it" },
 		{ { "-display", "gtk" },
 		  -ENOTSUP,
-		  "handfast has no display, monitor or parallel port of its own" },
+		  "handfast has no display, monitor, network card or parallel port of its own" },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
