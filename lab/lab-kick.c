@@ -3,9 +3,10 @@
  * lab-kick: runs in the lab host and lets every processor interrupt every other one fifty times a second.
  *
  * On a busy machine the emulated processors lose an interrupt now and then. When that was a timer's, the
- * processor sleeps for good ("rcu: Possible timer handling issue on cpu=1"), and all that runs on it. What is
- * believed: QEMU clears a bit of the processor's pending interrupts when a guest is left, without a lock that
- * would keep another thread's setting of another bit from getting lost. The interrupt still stands in the
+ * processor sleeps for good ("rcu: Possible timer handling issue on cpu=1"), and all that runs on it.
+ * QEMU 10.0 clears a bit of the processor's pending interrupts whenever a nested guest is left (do_vmexit in
+ * target/i386/tcg/system/svm_helper.c), neither atomically nor under a lock, so another thread's setting of
+ * another bit can get lost; later versions do it by cpu_reset_interrupt(). The interrupt still stands in the
  * local APIC then, and the next one that comes brings it along: so the next one is made to come.
  *
  * A processor that slept for good cannot kick, but is kicked by the others.
