@@ -39,6 +39,10 @@ fi
 
 [ "$(grep -c ^processor /proc/cpuinfo)" -eq "${CPUS:-1}" ]
 finding $? "there are ${CPUS:-1} processors"
+if [ -n "${PRESENT:-}" ]; then
+	[ "$(cat /sys/devices/system/cpu/present)" = "$PRESENT" ]
+	finding $? "the processors $PRESENT are present"
+fi
 memory=$(sed -n 's/^MemTotal: *\([0-9]*\) kB/\1/p' /proc/meminfo)
 [ $((memory / 1024)) -gt $((MEM * 70 / 100)) ]
 finding $? "there are $MEM MiB of memory"
