@@ -20,10 +20,10 @@
 #include "base/loop.h"
 
 enum chardev_kind {
-	CHARDEV_NULL,  /* nowhere */
-	CHARDEV_STDIO, /* standard input and output; a terminal is made raw but for its signal keys, and
-			  restored */
-	CHARDEV_PTY, /* a new pseudo-terminal; its name is logged, always, and given by chardev_path() */
+	CHARDEV_NULL,	/* nowhere */
+	CHARDEV_STDIO,	/* standard input and output; a terminal is made raw but for its signal keys, and
+			   restored */
+	CHARDEV_PTY,	/* a new pseudo-terminal; its name is logged, always, and given by chardev_path() */
 	CHARDEV_FILE,	/* output only: created or emptied */
 	CHARDEV_SOCKET, /* a unix socket that handfast listens on; one client at a time; removed at the end */
 };
