@@ -211,8 +211,7 @@ int device_addr_parse(const char *text, uint8_t *ret_devfn)
 		error = read_addr_part(dot + 1, strlen(dot + 1), PCI_FUNCTIONS - 1, "function", &function);
 	if (error < 0) {
 		error_tried("use addr=%s", text);
-		return error_get()->remedy[0] ? error
-					      : error_try("addr=0x3, or addr=0x03.0x0 for slot and function");
+		return error_try_else("addr=0x3, or addr=0x03.0x0 for slot and function");
 	}
 	*ret_devfn = PCI_DEVFN_OF((unsigned)slot, (unsigned)function);
 	return 0;

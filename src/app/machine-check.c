@@ -11,8 +11,8 @@
 
 static int with_remedy(int error)
 {
-	if (error < 0 && error_get()->remedy[0] == '\0')
-		error_try("handfast -device help, and -device DRIVER,help, say what there is");
+	if (error < 0)
+		error_try_else("handfast -device help, and -device DRIVER,help, say what there is");
 	return error;
 }
 
@@ -86,8 +86,7 @@ static int check_kernel(struct machine *machine)
 		error = broker_open_file(machine->broker, "initial RAM disk", options->initrd,
 					 &machine->initrd_fd);
 	if (error < 0)
-		return error_get()->remedy[0] ? error
-					      : error_try("name a file that is there and can be read");
+		return error_try_else("name a file that is there and can be read");
 	linux_options = (struct boot_linux_options){
 		.kernel_fd = machine->kernel_fd,
 		.initrd_fd = machine->initrd_fd,

@@ -94,8 +94,8 @@ static int create_platform(struct machine *machine)
 	struct kvm_vm *vm = machine->vm;
 	int error = chardev_create(machine->loop, &machine->options->serial.options, &machine->chardev);
 
-	if (error < 0 && error_get()->remedy[0] == '\0')
-		error_try("name a place behind -serial where a file or socket can be made");
+	if (error < 0)
+		error_try_else("name a place behind -serial where a file or socket can be made");
 	if (error == 0)
 		error = serial_create(machine->pio, SERIAL_PORT, (struct dev_irq){ set_serial_irq, vm },
 				      machine->chardev, &machine->serial);

@@ -263,7 +263,7 @@ int options_read_memory(struct options *options, const char *argument)
 	keyvals_free(&keyvals);
 	if (error < 0) {
 		error_tried("use -m %s", argument);
-		return error_get()->remedy[0] ? error : error_try("-m 512M, or -m 2G");
+		return error_try_else("-m 512M, or -m 2G");
 	}
 	options->memory = size;
 	return 0;

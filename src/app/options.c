@@ -277,8 +277,8 @@ static int read_option(int argc, char **argv, int *index, struct options *option
 /* Where nothing better is known, the place where it is written how options are written. */
 static int with_remedy(int error)
 {
-	if (error < 0 && error_get()->remedy[0] == '\0')
-		error_try("handfast -help, or man handfast, says how it is written");
+	if (error < 0)
+		error_try_else("handfast -help, or man handfast, says how it is written");
 	return error;
 }
 

@@ -91,6 +91,18 @@ int error_try(const char *remedy, ...)
 	return -record.errnum;
 }
 
+int error_try_else(const char *remedy, ...)
+{
+	va_list arguments;
+
+	if (record.remedy[0] == '\0') {
+		va_start(arguments, remedy);
+		append_line(record.remedy, sizeof(record.remedy), remedy, arguments);
+		va_end(arguments);
+	}
+	return -record.errnum;
+}
+
 int error_add(const char *because, ...)
 {
 	va_list arguments;

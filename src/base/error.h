@@ -47,6 +47,9 @@ int error_tried(const char *what, ...) __attribute__((format(printf, 1, 2)));
 /* Adds one line to what can be done about it. Returns the record's negative errno. */
 int error_try(const char *remedy, ...) __attribute__((format(printf, 1, 2)));
 
+/* The same, where nobody has said yet what can be done. Returns the record's negative errno. */
+int error_try_else(const char *remedy, ...) __attribute__((format(printf, 1, 2)));
+
 /* Adds one line to the cause (a list of culprits, say). Returns the record's negative errno. */
 int error_add(const char *because, ...) __attribute__((format(printf, 1, 2)));
 

@@ -327,7 +327,7 @@ static void note_groups(const struct host *host, const struct tasks *tasks, FILE
 /* What the kernel's own refusals leave to say. */
 static int ask_the_kernel(int error)
 {
-	return error_get()->remedy[0] ? error : error_try("dmesg | tail    (what the kernel said about it)");
+	return error_try_else("dmesg | tail    (what the kernel said about it)");
 }
 
 int bind_devices(const struct host *host, const struct bdf *list, size_t count, bool force, FILE *out,

@@ -62,6 +62,14 @@ static void test_long_texts_are_cut_not_overrun(void **state)
 	assert_true(strlen(text) < 32);
 }
 
+static void test_else_keeps_what_was_said(void **state)
+{
+	error_set(EIO, "x");
+	assert_int_equal(error_try_else("first"), -EIO);
+	assert_int_equal(error_try_else("second"), -EIO);
+	assert_string_equal(error_get()->remedy, "first");
+}
+
 static void test_records_travel(void **state)
 {
 	struct error elsewhere;
@@ -80,6 +88,7 @@ int main(void)
 		cmocka_unit_test(test_outer_attempt_keeps_the_inner_one),
 		cmocka_unit_test(test_a_new_record_forgets_the_old),
 		cmocka_unit_test(test_long_texts_are_cut_not_overrun),
+		cmocka_unit_test(test_else_keeps_what_was_said),
 		cmocka_unit_test(test_records_travel),
 	};
 
