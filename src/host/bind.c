@@ -325,7 +325,7 @@ static void note_groups(const struct host *host, const struct tasks *tasks, FILE
 }
 
 /* What the kernel's own refusals leave to say. */
-static int ask_the_kernel(int error)
+static int ask_the_kernel(void)
 {
 	return error_try_else("dmesg | tail    (what the kernel said about it)");
 }
@@ -347,7 +347,7 @@ int bind_devices(const struct host *host, const struct bdf *list, size_t count, 
 	if (!error)
 		error = bind_all(host, &tasks);
 	if (error) {
-		error = ask_the_kernel(error);
+		error = ask_the_kernel();
 		error = error_tried("bind %s to " VFIO_DRIVER,
 				    device_names(list, count, names, sizeof(names)));
 		free(tasks.list);
@@ -489,7 +489,7 @@ int unbind_devices(const struct host *host, const struct bdf *list, size_t count
 	if (!error)
 		error = unbind_all(host, &tasks, out);
 	if (error) {
-		error = ask_the_kernel(error);
+		error = ask_the_kernel();
 		error = error_tried("give back %s", device_names(list, count, names, sizeof(names)));
 	}
 	free(tasks.list);
