@@ -1,14 +1,30 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/error.h"
 #include "host/bind-priv.h"
 #include "host/command-priv.h"
 #include "host/commands.h"
 
+static bool named_devices(const struct command_spec *spec, struct command_words *words, int *ret_status)
+{
+	if (words->count)
+		return true;
+	free(words->devices);
+	error_set(EINVAL, "it needs the address of at least one device");
+	*ret_status = command_misused(spec);
+	return false;
+}
+
 int host_command_bind(int argc, char **argv)
 {
-	static const struct command_spec spec = {
+	bool force = false;
+	const struct command_option options[] = {
+		{ .name = "--force", .ret_flag = &force },
+	};
+	const struct command_spec spec = {
 		.name = "bind",
 		.help = "usage: handfast bind [--force] BDF...\n"
 			"\n"
@@ -35,19 +51,19 @@ int host_command_bind(int argc, char **argv)
 			"group go to virtual machines together: what else has to be bound is noted.\n"
 			"\n"
 			"Exit status: 0 bound (or bound before), 1 refused or failed, 2 usage.\n",
-		.needs_device = true,
+		.options = options,
+		.option_count = sizeof(options) / sizeof(options[0]),
 		.takes_device = true,
-		.takes_force = true,
 	};
 	struct command_words words;
 	struct host host;
 	int status;
 
-	if (!command_parse(&spec, argc, argv, &words, &status))
+	if (!command_parse(&spec, argc, argv, &words, &status) || !named_devices(&spec, &words, &status))
 		return status;
 	host_init(&host);
 	status = COMMAND_OK;
-	if (bind_devices(&host, words.devices, words.count, words.force, stdout, stderr))
+	if (bind_devices(&host, words.devices, words.count, force, stdout, stderr))
 		status = command_failed();
 	free(words.devices);
 	return status;
@@ -75,14 +91,13 @@ int host_command_unbind(int argc, char **argv)
 			"shows it\n"
 			"\n"
 			"Exit status: 0 given back (or never taken), 1 refused or failed, 2 usage.\n",
-		.needs_device = true,
 		.takes_device = true,
 	};
 	struct command_words words;
 	struct host host;
 	int status;
 
-	if (!command_parse(&spec, argc, argv, &words, &status))
+	if (!command_parse(&spec, argc, argv, &words, &status) || !named_devices(&spec, &words, &status))
 		return status;
 	host_init(&host);
 	status = COMMAND_OK;

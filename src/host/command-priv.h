@@ -14,18 +14,25 @@ enum {
 	COMMAND_USAGE = 2,
 };
 
+/* One option of a command: a flag, or one with a value ("--user NAME", "--user=NAME"). Exactly one of the two
+ * pointers is set. An option given twice keeps the last value, as everywhere. */
+struct command_option {
+	const char *name; /* "--user" */
+	bool *ret_flag;
+	const char **ret_value; /* points into argv */
+};
+
 struct command_words {
 	struct bdf *devices; /* freed by the caller */
 	size_t count;
-	bool force;
 };
 
 struct command_spec {
 	const char *name;
 	const char *help;
-	bool needs_device;
+	const struct command_option *options;
+	size_t option_count;
 	bool takes_device;
-	bool takes_force;
 };
 
 /*
@@ -34,6 +41,9 @@ struct command_spec {
  */
 bool command_parse(const struct command_spec *spec, int argc, char **argv, struct command_words *ret_words,
 		   int *ret_status);
+
+/* Explains wrong usage that this thread's error record says; returns COMMAND_USAGE. */
+int command_misused(const struct command_spec *spec);
 
 /* Prints this thread's error record to standard error; returns COMMAND_FAILED. */
 int command_failed(void);
