@@ -330,8 +330,17 @@ static int ask_the_kernel(void)
 	return error_try_else("dmesg | tail    (what the kernel said about it)");
 }
 
-int bind_devices(const struct host *host, const struct bdf *list, size_t count, bool force, FILE *out,
-		 FILE *notes)
+static bool was_moved(const struct tasks *tasks, struct bdf bdf)
+{
+	for (size_t i = 0; i < tasks->count; i++) {
+		if (bdf_equal(tasks->list[i].device.bdf, bdf))
+			return !tasks->list[i].skip;
+	}
+	return false;
+}
+
+int bind_devices(const struct host *host, const struct bdf *list, size_t count,
+		 const struct bind_options *options, FILE *out, FILE *notes)
 {
 	struct tasks tasks = { 0 };
 	auto_fd int lock = -1;
@@ -341,7 +350,7 @@ int bind_devices(const struct host *host, const struct bdf *list, size_t count, 
 	if (error)
 		return error_tried("bind %s to " VFIO_DRIVER,
 				   device_names(list, count, names, sizeof(names)));
-	error = check_all_bindable(host, &tasks, force, notes);
+	error = check_all_bindable(host, &tasks, options->force, notes);
 	if (!error)
 		error = ensure_driver(host);
 	if (!error)
@@ -353,6 +362,8 @@ int bind_devices(const struct host *host, const struct bdf *list, size_t count, 
 		free(tasks.list);
 		return error;
 	}
+	for (size_t i = 0; options->ret_moved && i < count; i++)
+		options->ret_moved[i] = was_moved(&tasks, list[i]);
 	for (size_t i = 0; i < tasks.count; i++) {
 		const struct task *task = &tasks.list[i];
 
@@ -476,7 +487,8 @@ static int unbind_all(const struct host *host, const struct tasks *tasks, FILE *
 	return failures.errnum ? error_load(&failures) : 0;
 }
 
-int unbind_devices(const struct host *host, const struct bdf *list, size_t count, FILE *out, FILE *notes)
+int unbind_devices(const struct host *host, const struct bdf *list, size_t count,
+		   const struct unbind_options *options, FILE *out, FILE *notes)
 {
 	struct tasks tasks = { 0 };
 	auto_fd int lock = -1;

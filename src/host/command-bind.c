@@ -20,9 +20,9 @@ static bool named_devices(const struct command_spec *spec, struct command_words 
 
 int host_command_bind(int argc, char **argv)
 {
-	bool force = false;
+	struct bind_options how = { 0 };
 	const struct command_option options[] = {
-		{ .name = "--force", .ret_flag = &force },
+		{ .name = "--force", .ret_flag = &how.force },
 	};
 	const struct command_spec spec = {
 		.name = "bind",
@@ -63,7 +63,7 @@ int host_command_bind(int argc, char **argv)
 		return status;
 	host_init(&host);
 	status = COMMAND_OK;
-	if (bind_devices(&host, words.devices, words.count, force, stdout, stderr))
+	if (bind_devices(&host, words.devices, words.count, &how, stdout, stderr))
 		status = command_failed();
 	free(words.devices);
 	return status;
@@ -93,6 +93,7 @@ int host_command_unbind(int argc, char **argv)
 			"Exit status: 0 given back (or never taken), 1 refused or failed, 2 usage.\n",
 		.takes_device = true,
 	};
+	const struct unbind_options how = { 0 };
 	struct command_words words;
 	struct host host;
 	int status;
@@ -101,7 +102,7 @@ int host_command_unbind(int argc, char **argv)
 		return status;
 	host_init(&host);
 	status = COMMAND_OK;
-	if (unbind_devices(&host, words.devices, words.count, stdout, stderr))
+	if (unbind_devices(&host, words.devices, words.count, &how, stdout, stderr))
 		status = command_failed();
 	free(words.devices);
 	return status;

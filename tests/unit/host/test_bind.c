@@ -36,8 +36,9 @@ static int run(struct tree *tree, bool bind, const char *first, const char *seco
 	list[count++] = tree_bdf(first);
 	if (second)
 		list[count++] = tree_bdf(second);
-	error = bind ? bind_devices(&tree->host, list, count, force, out, notes)
-		     : unbind_devices(&tree->host, list, count, out, notes);
+	error = bind ? bind_devices(&tree->host, list, count, &(struct bind_options){ .force = force }, out,
+				    notes)
+		     : unbind_devices(&tree->host, list, count, &(struct unbind_options){ 0 }, out, notes);
 	fclose(out);
 	fclose(notes);
 	return error;
