@@ -17,8 +17,9 @@ enum use_kind {
 	USE_SWAP,
 	USE_NETWORK,
 	USE_PROCESS,
-	USE_FUNCTIONS, /* virtual functions that would vanish with the driver */
-	USE_UNKNOWN,   /* the kernel says busy, and shows us nothing more */
+	USE_FRAMEBUFFER, /* the boot console draws on it */
+	USE_FUNCTIONS,	 /* virtual functions that would vanish with the driver */
+	USE_UNKNOWN,	 /* the kernel says busy, and shows us nothing more */
 };
 
 struct use {
@@ -37,5 +38,9 @@ void usage_destroy(struct usage *usage); /* NULL is fine */
 /* The uses of a device, at most room of them, a vital one always among them where there is one; returns
  * how many stand in ret_list. */
 size_t usage_of(struct usage *usage, const struct host_device *device, struct use *ret_list, size_t room);
+
+/* Whether the boot console's framebuffer lies in one of the device's BARs, whoever the device is bound to:
+ * the kernel's own driver for it removes that framebuffer, vfio-pci may not. usage_of() reports it too. */
+bool usage_framebuffer(const struct host *host, const struct host_device *device, struct use *ret_use);
 
 #endif

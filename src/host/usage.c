@@ -386,6 +386,8 @@ size_t usage_of(struct usage *usage, const struct host_device *device, struct us
 		add_claims(usage, &uses);
 	add_machines(usage, device, &uses);
 	uses.count += usage_of_network(usage, device, uses.list + uses.count, uses.room - uses.count);
+	if (uses.count < uses.room && usage_framebuffer(usage->host, device, &uses.list[uses.count]))
+		uses.count++;
 	add_functions(usage, device, &uses);
 	return uses.count;
 }

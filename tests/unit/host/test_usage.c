@@ -208,6 +208,79 @@ static void test_virtual_functions(void **state)
 		"echo 0 > /sys/bus/pci/devices/0000:02:00.0/sriov_numvfs\n");
 }
 
+/* A display whose BAR 2 is f0000000-f0ffffff. */
+#define DISPLAY "0000:03:00.0"
+
+static void display(struct tree *tree, const char *iomem)
+{
+	tree_device(tree, DISPLAY, 0x1234, 0x1111, 0x030000, "", 16);
+	tree_file(tree, "sys/devices/pci0000:00/" DISPLAY "/resource",
+		  "0x00000000fd000000 0x00000000fd000fff 0x0000000000040200\n"
+		  "0x0000000000000000 0x0000000000000000 0x0000000000000000\n"
+		  "0x00000000f0000000 0x00000000f0ffffff 0x0000000000042208\n");
+	tree_file(tree, "proc/iomem", "%s", iomem);
+}
+
+#define DRAWS(name)                                            \
+	"the boot console draws on it: its framebuffer (" name \
+	" in /proc/iomem) lies in one of its BARs|boot "       \
+	"console|"
+#define BOOT_CURE "boot this host with initcall_blacklist=sysfb_init on the kernel's command line\n"
+
+static void test_framebuffer_by_address(void **state)
+{
+	struct tree *tree = *state;
+
+	/* Beside the device's own line, as where the region was there first. */
+	display(tree, "f0000000-f03fffff : BOOTFB\n");
+	assert_string_equal(uses_of(tree, DISPLAY), DRAWS("BOOTFB") BOOT_CURE);
+	display(tree, "f1000000-f13fffff : BOOTFB\n");
+	assert_string_equal(uses_of(tree, DISPLAY), "");
+	display(tree, "f0000000-f03fffff : bochs-drm\n");
+	assert_string_equal(uses_of(tree, DISPLAY), "");
+}
+
+static void test_framebuffer_without_the_right_to_see_addresses(void **state)
+{
+	struct tree *tree = *state;
+
+	display(tree, "00000000-00000000 : PCI Bus 0000:00\n"
+		      "  00000000-00000000 : 0000:00:02.0\n"
+		      "    00000000-00000000 : other\n"
+		      "  00000000-00000000 : " DISPLAY "\n"
+		      "    00000000-00000000 : BOOTFB\n"
+		      "      00000000-00000000 : efifb\n");
+	assert_string_equal(uses_of(tree, DISPLAY), DRAWS("BOOTFB") BOOT_CURE);
+	/* Behind the device's lines, in somebody else's. */
+	display(tree, "00000000-00000000 : PCI Bus 0000:00\n"
+		      "  00000000-00000000 : " DISPLAY "\n"
+		      "  00000000-00000000 : 0000:00:02.0\n"
+		      "    00000000-00000000 : BOOTFB\n");
+	assert_string_equal(uses_of(tree, DISPLAY), "");
+}
+
+static void test_framebuffer_is_taken_from_its_driver(void **state)
+{
+	struct tree *tree = *state;
+	struct host_device device;
+	struct use use;
+
+	display(tree, "f0000000-f0ffffff : " DISPLAY "\n  f0000000-f03fffff : simpledrm\n");
+	tree_folder(tree, "sys/bus/platform/drivers/simple-framebuffer/simple-framebuffer.0");
+	assert_string_equal(uses_of(tree, DISPLAY),
+			    DRAWS("simpledrm") "echo simple-framebuffer.0 > "
+					       "/sys/bus/platform/drivers/simple-framebuffer/unbind    "
+					       "(as root; the console's picture stops)\n" BOOT_CURE);
+	/* Also where it is bound to vfio-pci already, and not without /proc/iomem. */
+	tree_bind(tree, DISPLAY, "vfio-pci");
+	device = tree_load(tree, DISPLAY);
+	assert_true(usage_framebuffer(&tree->host, &device, &use));
+	assert_int_equal(use.kind, USE_FRAMEBUFFER);
+	assert_false(use.vital);
+	tree_remove(tree, "proc/iomem");
+	assert_false(usage_framebuffer(&tree->host, &device, &use));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -222,6 +295,9 @@ int main(void)
 		unit(test_a_vm_names_the_process),
 		unit(test_network_interface),
 		unit(test_virtual_functions),
+		unit(test_framebuffer_by_address),
+		unit(test_framebuffer_without_the_right_to_see_addresses),
+		unit(test_framebuffer_is_taken_from_its_driver),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
