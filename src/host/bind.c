@@ -178,7 +178,7 @@ static void check_bindable(const struct host *host, struct task *task, struct us
 		return;
 	}
 	if (device->is_bridge || !device->has_group) {
-		check_assignable(host, device, 0, findings);
+		check_assignable(host, device, NULL, findings);
 		return;
 	}
 	check_uses(usage, device, force, findings);
@@ -319,7 +319,7 @@ static void note_groups(const struct host *host, const struct tasks *tasks, FILE
 	struct findings findings = { 0 };
 
 	for (size_t i = 0; i < tasks->count; i++)
-		check_group(host, &tasks->list[i].device, &findings);
+		check_group(host, &tasks->list[i].device, NULL, &findings);
 	print_notes(&findings, notes);
 	findings_fini(&findings);
 }

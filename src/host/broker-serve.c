@@ -133,6 +133,7 @@ static int open_file(const struct broker_request *request, int *ret_fd)
 static int device_check(const struct host *host, const struct broker_request *request, pid_t vm,
 			struct broker_device *ret_device)
 {
+	const struct check_scope scope = { .vm = vm };
 	struct findings findings = { 0 };
 	struct host_device device;
 	char text[256];
@@ -140,7 +141,7 @@ static int device_check(const struct host *host, const struct broker_request *re
 
 	if (error)
 		return error_tried("assign %s", bdf_format(request->bdf, text));
-	check_assignable(host, &device, vm, &findings);
+	check_assignable(host, &device, &scope, &findings);
 	error = findings_error(&findings);
 	findings_fini(&findings);
 	if (error) {

@@ -32,10 +32,27 @@ const char *check_device_title(const struct host *host, const struct host_device
 	return ret_text;
 }
 
-static void check_driver(const struct host_device *device, struct findings *findings)
+/* Whether a start binds this device by itself. */
+static bool will_be_bound(const struct check_scope *scope, const char *name)
+{
+	char text[BDF_TEXT_SIZE];
+
+	for (size_t i = 0; scope && i < scope->bound_count; i++) {
+		if (strcmp(bdf_format(scope->bound[i], text), name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void check_driver(const struct host_device *device, const struct check_scope *scope,
+			 struct findings *findings)
 {
 	if (driver_is_vfio(device->driver)) {
 		findings_ok(findings, "driver", "bound to %s", device->driver);
+		return;
+	}
+	if (will_be_bound(scope, device->text)) {
+		findings_ok(findings, "driver", "bound to vfio-pci before the start");
 		return;
 	}
 	if (device->driver[0])
@@ -48,7 +65,8 @@ static void check_driver(const struct host_device *device, struct findings *find
 }
 
 /* Who makes the group unviable; the device itself is check_driver()'s to name. */
-void check_group(const struct host *host, const struct host_device *device, struct findings *findings)
+void check_group(const struct host *host, const struct host_device *device, const struct check_scope *scope,
+		 struct findings *findings)
 {
 	struct iommu_group group = { 0 };
 	char cure[1024];
@@ -61,7 +79,8 @@ void check_group(const struct host *host, const struct host_device *device, stru
 	for (size_t i = 0; i < group.count; i++) {
 		const struct group_member *member = &group.members[i];
 
-		if (!member->blocks || strcmp(member->name, device->text) == 0)
+		if (!member->blocks || strcmp(member->name, device->text) == 0 ||
+		    will_be_bound(scope, member->name))
 			continue;
 		culprits++;
 		findings_obstacle(findings, "group", EBUSY, "IOMMU group %u is not viable: %s is bound to %s",
@@ -164,7 +183,7 @@ static void check_reset(const struct host_device *device, struct findings *findi
 				 "user left it");
 }
 
-void check_device(const struct host *host, const struct host_device *device, pid_t except,
+void check_device(const struct host *host, const struct host_device *device, const struct check_scope *scope,
 		  struct findings *findings)
 {
 	if (device->is_bridge) {
@@ -180,19 +199,19 @@ void check_device(const struct host *host, const struct host_device *device, pid
 		findings_cure(findings, "handfast check    (says whether this host has one)");
 		return;
 	}
-	check_driver(device, findings);
-	check_group(host, device, findings);
+	check_driver(device, scope, findings);
+	check_group(host, device, scope, findings);
 	if (driver_is_vfio(device->driver)) {
 		check_node(host, device, findings);
-		check_holders(host, device, except, findings);
+		check_holders(host, device, scope ? scope->vm : 0, findings);
 	}
 	check_reset(device, findings);
 	if (strcmp(device->power_state, "D3cold") == 0)
 		findings_warning(findings, "power", "in D3cold; it is woken when it is opened");
 }
 
-void check_assignable(const struct host *host, const struct host_device *device, pid_t except,
-		      struct findings *findings)
+void check_assignable(const struct host *host, const struct host_device *device,
+		      const struct check_scope *scope, struct findings *findings)
 {
 	(void)text_copy(findings->subject, sizeof(findings->subject), device->text);
 	if (!device->is_bridge && !device->has_group) {
@@ -200,7 +219,7 @@ void check_assignable(const struct host *host, const struct host_device *device,
 		if (findings_obstructed(findings))
 			return;
 	}
-	check_device(host, device, except, findings);
+	check_device(host, device, scope, findings);
 	check_interrupt_remapping(host, findings);
 }
 

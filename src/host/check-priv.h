@@ -6,6 +6,7 @@
  * The checks. None of them changes anything. `handfast check` prints all of them; a start runs
  * check_assignable() for each device; bind refuses what check_uses() finds.
  */
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -26,19 +27,26 @@ void check_vfio(const struct host *host, struct findings *findings);
 /* Records why /dev/kvm could not be opened, in terms of processor, kernel and rights. Returns -errnum. */
 int check_kvm_denied(const struct host *host, const char *path, int errnum);
 
-/*
- * What stands between the device as it is now and a VM: driver, group, node, other users, reset.
- * except: a process whose use of the device does not count (the VM that asks), or 0.
- */
-void check_device(const struct host *host, const struct host_device *device, pid_t except,
+/* For whom a device is checked. NULL stands for nobody and nothing. */
+struct check_scope {
+	pid_t vm; /* whose use of the device does not count: the VM that asks; 0: there is none */
+	/* Devices that will be bound to vfio-pci before the VM gets any: they count as bound already. What
+	 * only binding shows (their nodes, who has them open) is not looked at. */
+	const struct bdf *bound;
+	size_t bound_count;
+};
+
+/* What stands between the device as it is now and a VM: driver, group, node, other users, reset. */
+void check_device(const struct host *host, const struct host_device *device, const struct check_scope *scope,
 		  struct findings *findings);
 
 /* The same with what the host contributes: the IOMMU and its interrupt remapping. */
-void check_assignable(const struct host *host, const struct host_device *device, pid_t except,
-		      struct findings *findings);
+void check_assignable(const struct host *host, const struct host_device *device,
+		      const struct check_scope *scope, struct findings *findings);
 
 /* Which other members keep the device's group from being viable. */
-void check_group(const struct host *host, const struct host_device *device, struct findings *findings);
+void check_group(const struct host *host, const struct host_device *device, const struct check_scope *scope,
+		 struct findings *findings);
 
 /* Who has the group's node or the device's own one open: obstacles. */
 void check_holders(const struct host *host, const struct host_device *device, pid_t except,

@@ -55,7 +55,7 @@ static bool check_one(const struct host *host, struct usage *usage, struct bdf b
 		findings_obstacle_error(&findings, "device");
 	} else {
 		printf("\n%s\n", check_device_title(host, &device, title, sizeof(title)));
-		check_device(host, &device, 0, &findings);
+		check_device(host, &device, NULL, &findings);
 		/* A VFIO driver's users are VMs, and named by check_device(). */
 		if (device.driver[0] && !driver_is_vfio(device.driver))
 			check_uses(usage, &device, false, &findings);

@@ -34,7 +34,7 @@ static const char *device_story(struct tree *tree, const char *bdf)
 	struct findings findings = { 0 };
 	struct host_device device = tree_load(tree, bdf);
 
-	check_assignable(&tree->host, &device, 0, &findings);
+	check_assignable(&tree->host, &device, NULL, &findings);
 	return story(tree, &findings);
 }
 
@@ -88,6 +88,39 @@ static void test_culprits_of_the_group_are_named(void **state)
 		strstr(device_story(tree, NVME),
 		       "o group: IOMMU group 14: with 0000:00:01.0 (pcieport), 0000:01:00.1 (no driver), "
 		       "0000:01:00.2 (mlx5_vfio_pci), 0000:01:00.3 (no driver), 0000:01:00.4 (pci-stub)\n"));
+}
+
+/* A start that binds devices by itself wants to know before it does what would be in the way after. */
+static void test_devices_that_will_be_bound_count_as_bound(void **state)
+{
+	const struct bdf bound[] = { tree_bdf("0000:01:00.1"), tree_bdf(NVME) };
+	const struct check_scope both = { .bound = bound, .bound_count = 2 };
+	const struct check_scope first = { .bound = bound, .bound_count = 1 };
+	struct tree *tree = *state;
+	struct findings findings = { 0 };
+	struct host_device device;
+
+	unit_devices(tree);
+	tree_device(tree, "0000:01:00.1", 0x1b36, 0x11, 0x040300, "snd_hda_intel", 14);
+	device = tree_load(tree, NVME);
+	check_assignable(&tree->host, &device, &both, &findings);
+	assert_string_equal(story(tree, &findings),
+			    "o driver: bound to vfio-pci before the start\n"
+			    "o group: IOMMU group 14: with 0000:01:00.1 (snd_hda_intel)\n"
+			    "o reset: flr bus\n");
+	check_assignable(&tree->host, &device, &first, &findings);
+	assert_string_equal(story(tree, &findings),
+			    "X driver: 0000:01:00.0 is bound to nvme, the host's own driver "
+			    "[handfast bind 0000:01:00.0]\n"
+			    "o group: IOMMU group 14: with 0000:01:00.1 (snd_hda_intel)\n"
+			    "o reset: flr bus\n");
+	device = tree_load(tree, "0000:01:00.1");
+	check_assignable(&tree->host, &device, &first, &findings);
+	assert_string_equal(story(tree, &findings),
+			    "o driver: bound to vfio-pci before the start\n"
+			    "X group: IOMMU group 14 is not viable: 0000:01:00.0 is bound to nvme "
+			    "[handfast bind 0000:01:00.0]\n"
+			    "o reset: flr bus\n");
 }
 
 static void test_viability_is_the_kernels(void **state)
@@ -365,6 +398,7 @@ int main(void)
 		unit(test_ready_device),
 		unit(test_native_driver_is_named_with_the_cure),
 		unit(test_culprits_of_the_group_are_named),
+		unit(test_devices_that_will_be_bound_count_as_bound),
 		unit(test_viability_is_the_kernels),
 		unit(test_bridges_are_refused),
 		unit(test_no_iommu_tells_why),
