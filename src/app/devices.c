@@ -60,7 +60,9 @@ static int plan_vfio_pci(struct keyvals *keyvals, struct device_plan *plan)
 		error_set(EINVAL, "it does not say which device of the host");
 		return error_try("add host=DDDD:BB:DD.F (`handfast list` shows the devices)");
 	}
-	return bdf_parse(host, &plan->host);
+	if (bdf_parse(host, &plan->host) < 0)
+		return -error_get()->errnum;
+	return keyvals_take_bool(keyvals, "managed", &plan->managed);
 }
 
 static int create_vfio_pci(const struct device_handles *handles, const struct device_plan *plan,
@@ -96,9 +98,9 @@ static const struct keyval_key root_port_keys[] = {
 
 static const struct keyval_key vfio_pci_keys[] = {
 	{ "host", "[DDDD:]BB:DD.F", "the host's device (`handfast list` shows them)", NULL },
+	{ "managed", "on|off", "bind it before the start, give it back after the end (default: off)", NULL },
 	KEYS_OF_EVERY_DEVICE,
 	{ "sysfsdev", NULL, NULL, "name the device by host=; mediated devices are not there yet" },
-	{ "managed", NULL, NULL, "bind and give back the device by `handfast bind` and `handfast unbind`" },
 	{ "vf-token", NULL, NULL, "virtual functions that need a token are not there yet" },
 	{ "iommufd", NULL, NULL, "iommufd is not there yet; groups and type1 are used" },
 	{ "fd", NULL, NULL, "handfast opens the device itself" },

@@ -26,6 +26,7 @@ struct device_plan {
 	bool multifunction;
 	struct pci_root_port_options root_port;
 	struct bdf host;
+	bool managed; /* bound before the start, given back after the end */
 };
 
 /* Handles that creation may use. */

@@ -7,7 +7,8 @@
 #include "base/error.h"
 #include "base/text.h"
 
-/* Fail before touching anything (DESIGN's rule 7): nothing here changes the host. */
+/* Fail before touching anything (DESIGN's rule 7): nothing here changes the host but bind_managed(), which
+ * comes when all the rest has been found good. */
 
 static int with_remedy(int error)
 {
@@ -97,21 +98,53 @@ static int check_kernel(struct machine *machine)
 	return boot_linux_check(&linux_options, machine->layout.ram, machine->layout.ram_count);
 }
 
-static int check_devices(struct machine *machine)
+/* managed_only: as they are once they are bound. */
+static int check_devices(struct machine *machine, bool managed_only)
 {
 	for (unsigned i = 0; i < machine->plan_count; i++) {
+		const struct device_plan *plan = &machine->plans[i];
 		struct broker_device device;
 		int error;
 
-		if (!machine->plans[i].kind->host_device)
+		if (!plan->kind->host_device || (managed_only && !plan->managed))
 			continue;
-		error = broker_device_check(machine->broker, machine->plans[i].host, &device);
+		error = broker_device_check(machine->broker, plan->host, &device);
 		if (error < 0)
 			return error;
 	}
-	if (count_host_devices(machine) == 0)
+	return 0;
+}
+
+static int name_managed(struct machine *machine)
+{
+	struct bdf *list = calloc(machine->plan_count + 1, sizeof(list[0]));
+	size_t count = 0;
+	int error;
+
+	if (!list)
+		return error_sys(ENOMEM, "devices");
+	for (unsigned i = 0; i < machine->plan_count; i++) {
+		if (machine->plans[i].managed)
+			list[count++] = machine->plans[i].host;
+	}
+	error = count ? broker_manage(machine->broker, list, count) : 0;
+	free(list);
+	machine->managed = count > 0;
+	return error;
+}
+
+/* The first thing that changes the host. A signal that comes meanwhile must not end us while a device is on
+ * its way: whoever started us takes our end as a sign that it is back. */
+static int bind_managed(struct machine *machine)
+{
+	int error;
+
+	if (!machine->managed)
 		return 0;
-	return broker_allow_memlock(machine->broker, machine->options->memory);
+	machine_hold_signals();
+	error = broker_bind_managed(machine->broker);
+	machine_die_if_signalled(machine);
+	return error == 0 ? check_devices(machine, true) : error;
 }
 
 int machine_check(struct machine *machine)
@@ -130,6 +163,10 @@ int machine_check(struct machine *machine)
 	if (error == 0)
 		error = check_kernel(machine);
 	if (error == 0)
-		error = check_devices(machine);
-	return error;
+		error = name_managed(machine);
+	if (error == 0)
+		error = check_devices(machine, false);
+	if (error == 0 && count_host_devices(machine) > 0)
+		error = broker_allow_memlock(machine->broker, machine->options->memory);
+	return error == 0 ? bind_managed(machine) : error;
 }

@@ -39,6 +39,7 @@ struct machine {
 
 	struct device_plan *plans;
 	unsigned plan_count;
+	bool managed; /* some device is bound and given back by the broker */
 	int kernel_fd;
 	int initrd_fd;
 	int kvm_fd;
@@ -74,7 +75,8 @@ struct machine {
 	bool ended_by_failure;
 };
 
-/* machine-check.c: opens what can be opened and runs every check before anything is changed. */
+/* machine-check.c: opens what can be opened and runs every check before anything is changed. Then binds the
+ * devices with managed=on. */
 int machine_check(struct machine *machine);
 
 /* machine-run.c: what devices and vCPUs call. */
@@ -83,7 +85,10 @@ extern const struct kvm_vcpu_ops machine_vcpu_ops;
 int machine_watch(struct machine *machine); /* signals and requests */
 void machine_unwatch(struct machine *machine);
 int machine_load(struct machine *machine); /* memory and processors as at power-on */
-/* For long work before machine_run(): an ending signal that has come takes its default action now. */
-void machine_die_if_signalled(void);
+/* For long work before machine_run(): an ending signal that has come takes its default action now, after
+ * managed devices have been given back. No device is open. */
+void machine_die_if_signalled(struct machine *machine);
+/* Ending signals wait from here on, for machine_die_if_signalled() or machine_run(). Before threads exist. */
+void machine_hold_signals(void);
 
 #endif

@@ -220,13 +220,21 @@ static void ending_signals(sigset_t *ret_signals)
 	sigaddset(ret_signals, SIGHUP);
 }
 
+void machine_hold_signals(void)
+{
+	sigset_t signals;
+
+	ending_signals(&signals);
+	pthread_sigmask(SIG_BLOCK, &signals, NULL); /* before any thread exists: they inherit it */
+}
+
 int machine_watch(struct machine *machine)
 {
 	sigset_t signals;
 	int error;
 
 	ending_signals(&signals);
-	pthread_sigmask(SIG_BLOCK, &signals, NULL); /* before any thread exists: they inherit it */
+	machine_hold_signals();
 	signal(SIGPIPE, SIG_IGN);
 	machine->signal_source = (struct loop_source){
 		.fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK),
@@ -252,15 +260,19 @@ void machine_unwatch(struct machine *machine)
 		close(machine->request_source.fd);
 }
 
-void machine_die_if_signalled(void)
+void machine_die_if_signalled(struct machine *machine)
 {
 	sigset_t ending, pending;
 
 	ending_signals(&ending);
 	sigpending(&pending);
 	sigandset(&pending, &pending, &ending);
-	if (!sigisemptyset(&pending))
-		pthread_sigmask(SIG_UNBLOCK, &ending, NULL); /* and its default action ends us */
+	if (sigisemptyset(&pending))
+		return;
+	if (broker_stop(machine->broker) < 0)
+		log_failure(error_get());
+	machine->broker = NULL;
+	pthread_sigmask(SIG_UNBLOCK, &ending, NULL); /* and its default action ends us */
 }
 
 static void tell_statistics(struct machine *machine)

@@ -133,7 +133,7 @@ static void show_progress(void *opaque, uint64_t done, uint64_t total)
 {
 	char part[32], whole[32];
 
-	machine_die_if_signalled();
+	machine_die_if_signalled(opaque);
 	log_info("guest memory: %s of %s faulted in", text_size(done, part, sizeof(part)),
 		 text_size(total, whole, sizeof(whole)));
 }
@@ -222,7 +222,8 @@ int machine_create(const struct options *options, struct machine **ret_machine)
 	if (error < 0) {
 		struct error kept = *error_get();
 
-		machine_destroy(machine);
+		if (machine_destroy(machine) < 0)
+			log_failure(error_get());
 		return error_load(&kept);
 	}
 	*ret_machine = machine;
@@ -264,10 +265,12 @@ static void destroy_memory(struct machine *machine)
 		mem_ram_destroy(machine->ram);
 }
 
-void machine_destroy(struct machine *machine)
+int machine_destroy(struct machine *machine)
 {
+	int error;
+
 	if (!machine)
-		return;
+		return 0;
 	destroy_vcpus(machine);
 	if (machine->host_bridge)
 		pci_host_bridge_destroy(machine->host_bridge);
@@ -287,10 +290,11 @@ void machine_destroy(struct machine *machine)
 	close_fd(machine->kernel_fd);
 	close_fd(machine->initrd_fd);
 	close_fd(machine->kvm_fd);
-	broker_stop(machine->broker);
+	error = broker_stop(machine->broker);
 	for (unsigned i = 0; i < machine->plan_count; i++)
 		device_plan_free(&machine->plans[i]);
 	free(machine->plans);
 	lock_fini(&machine->lock);
 	free(machine);
+	return error;
 }

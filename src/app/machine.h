@@ -17,7 +17,7 @@ int machine_create(const struct options *options, struct machine **ret_machine);
  * on. */
 int machine_run(struct machine *machine, int *ret_signal);
 
-/* Stops what runs, gives the devices back. NULL is fine. */
-void machine_destroy(struct machine *machine);
+/* Stops what runs, gives the devices back. Errors: a device that the host has not got back. NULL is fine. */
+int machine_destroy(struct machine *machine);
 
 #endif

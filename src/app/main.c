@@ -104,7 +104,12 @@ static int run_vm(int argc, char **argv)
 			error_tried("start the VM");
 		log_failure(error_get());
 	}
-	machine_destroy(machine);
+	if (machine_destroy(machine) < 0) {
+		log_failure(error_get());
+		/* Whoever waits for our end must not take it for a good one. */
+		error = -error_get()->errnum;
+		ended_by = 0;
+	}
 	options_free(&options);
 	if (ended_by)
 		return die_by(ended_by);

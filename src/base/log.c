@@ -20,6 +20,16 @@ void log_setup(int fd, enum log_level level)
 	log_level = level;
 }
 
+int log_descriptor(void)
+{
+	return log_fd;
+}
+
+void log_redirect(int fd)
+{
+	log_fd = fd;
+}
+
 bool log_enabled(enum log_level level)
 {
 	return level <= log_level;

@@ -17,6 +17,10 @@ enum log_level {
 
 /* Default: standard error and LOG_LEVEL_WARNING. Called before threads exist. fd stays the caller's. */
 void log_setup(int fd, enum log_level level);
+/* Where they go, and another place from here on, as loud as before: for a process of ours that gives up
+ * descriptors. */
+int log_descriptor(void);
+void log_redirect(int fd);
 bool log_enabled(enum log_level level);
 
 /* What somebody asked to be told: at every level, nothing in front but the program's name. */

@@ -4,6 +4,8 @@
 
 /* What goes over the broker's socket: one request, one answer of fixed size, a descriptor beside it. */
 #include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/bdf.h"
@@ -16,6 +18,9 @@ enum broker_verb {
 	BROKER_OPEN_FILE,
 	BROKER_DEVICE_CHECK,
 	BROKER_DEVICE_TITLE,
+	BROKER_MANAGE,
+	BROKER_BIND_MANAGED,
+	BROKER_GIVE_BACK,
 	BROKER_OPEN_CONTAINER,
 	BROKER_OPEN_GROUP,
 	BROKER_ALLOW_MEMLOCK,
@@ -29,14 +34,30 @@ struct broker_request {
 	uint64_t bytes;
 	char what[64];
 	char path[PATH_MAX];
+	struct bdf managed[BROKER_MANAGED_MAX];
+	size_t managed_count;
 };
 
 struct broker_answer {
 	struct error error; /* errnum 0: it went well */
 	struct broker_device device;
-	char title[256];
+	char text[1024]; /* BROKER_DEVICE_TITLE: that; BROKER_BIND_MANAGED: whom it bound, "" nobody */
 	uint64_t total, available;
 };
+
+/* The child's side of managed=on (broker-managed.c). Start with a zeroed one. */
+struct managed {
+	struct bdf list[BROKER_MANAGED_MAX];
+	bool moved[BROKER_MANAGED_MAX]; /* bound by us */
+	size_t count;
+	bool bound; /* managed_bind() has done its work */
+};
+
+void managed_set(struct managed *managed, const struct broker_request *request);
+int managed_bind(struct managed *managed, const struct host *host, char *ret_names, size_t size);
+/* A second call has nothing to do, whatever became of the first. */
+int managed_give_back(struct managed *managed, const struct host *host);
+bool managed_has_any(const struct managed *managed);
 
 /* broker_start() on a host of the caller's making. */
 int broker_start_on(const struct host *host, struct broker **ret_broker);

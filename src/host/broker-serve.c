@@ -3,26 +3,34 @@
  * The broker's process: answers the VM process's requests one after the other.
  *
  * It was forked before any thread and any guest memory, keeps the rights handfast was started with, and
- * holds nothing of its parent but the folder it was started in: no terminal, no descriptor. What it
+ * holds nothing of its parent but the folder it was started in and the place that messages go to, as its
+ * standard error: when the VM process was killed, nobody else is left to say what went wrong. What it
  * opens for the VM it closes once sent. It leaves when the socket ends, which the kernel sees to
  * however the VM process dies, and meanwhile ignores the signals that a terminal sends to everybody in
  * it, because it may be in the middle of giving a device back.
+ *
+ * A VM process that comes to its end asks for its managed devices to be given back (BROKER_GIVE_BACK) and
+ * waits for the answer. When the socket ends without that, the process died, and may still be dying: its
+ * socket is closed before its devices are. So the broker waits for its end, and then gives back.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <libgen.h>
 #include <linux/close_range.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "base/log.h"
 #include "base/sysfs.h"
 #include "base/text.h"
 #include "host/broker-priv.h"
@@ -32,6 +40,13 @@
 #include "host/process-priv.h"
 
 #define HOLDERS_SHOWN 8
+
+struct server {
+	const struct host *host;
+	pid_t vm;  /* who asked last */
+	int vm_fd; /* tells its end; -1 */
+	struct managed managed;
+};
 
 static int open_kvm(const struct host *host, int *ret_fd)
 {
@@ -130,10 +145,15 @@ static int open_file(const struct broker_request *request, int *ret_fd)
 	return error ? error_tried("open the %s %s", request->what, request->path) : 0;
 }
 
-static int device_check(const struct host *host, const struct broker_request *request, pid_t vm,
+static int device_check(const struct server *server, const struct broker_request *request,
 			struct broker_device *ret_device)
 {
-	const struct check_scope scope = { .vm = vm };
+	const struct check_scope scope = {
+		.vm = server->vm,
+		.bound = server->managed.list,
+		.bound_count = server->managed.bound ? 0 : server->managed.count,
+	};
+	const struct host *host = server->host;
 	struct findings findings = { 0 };
 	struct host_device device;
 	char text[256];
@@ -259,24 +279,33 @@ static int allow_memlock(const struct host *host, pid_t vm, uint64_t bytes)
 	return error ? error_tried("lock %s of guest memory", text_size(bytes, size, sizeof(size))) : 0;
 }
 
-static int dispatch(const struct host *host, const struct broker_request *request, pid_t vm,
-		    struct broker_answer *answer, int *fd)
+static int dispatch(struct server *server, const struct broker_request *request, struct broker_answer *answer,
+		    int *fd)
 {
+	const struct host *host = server->host;
+
 	switch ((enum broker_verb)request->verb) {
 	case BROKER_OPEN_KVM:
 		return open_kvm(host, fd);
 	case BROKER_OPEN_FILE:
 		return open_file(request, fd);
 	case BROKER_DEVICE_CHECK:
-		return device_check(host, request, vm, &answer->device);
+		return device_check(server, request, &answer->device);
 	case BROKER_DEVICE_TITLE:
-		return device_title(host, request, answer->title, sizeof(answer->title));
+		return device_title(host, request, answer->text, sizeof(answer->text));
+	case BROKER_MANAGE:
+		managed_set(&server->managed, request);
+		return 0;
+	case BROKER_BIND_MANAGED:
+		return managed_bind(&server->managed, host, answer->text, sizeof(answer->text));
+	case BROKER_GIVE_BACK:
+		return managed_give_back(&server->managed, host);
 	case BROKER_OPEN_CONTAINER:
 		return open_container(host, fd);
 	case BROKER_OPEN_GROUP:
 		return open_group(host, request->group, fd);
 	case BROKER_ALLOW_MEMLOCK:
-		return allow_memlock(host, vm, request->bytes);
+		return allow_memlock(host, server->vm, request->bytes);
 	case BROKER_MEMORY:
 		return memory(host, &answer->total, &answer->available);
 	}
@@ -293,20 +322,47 @@ static int settle(int socket)
 		return -1;
 	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
 		(void)signal(ignored[i], SIG_IGN);
+	/* First, for it may have any number. */
+	if (dup2(log_descriptor(), STDERR_FILENO) < 0)
+		return -1;
+	log_redirect(STDERR_FILENO);
 	(void)setsid();
 	(void)prctl(PR_SET_NAME, "handfast-broker");
 	if (socket != 3 && dup3(socket, 3, O_CLOEXEC) < 0)
 		return -1;
-	for (int fd = 0; fd < 3; fd++) {
-		if (null != fd && dup2(null, fd) < 0)
-			return -1;
-	}
+	if (dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0)
+		return -1;
 	close_range(4, ~0U, 0);
 	return 3;
 }
 
+/* It may be another than the one that forked us: one that became a daemon. */
+static void watch_vm(struct server *server, pid_t vm)
+{
+	if (server->vm == vm)
+		return;
+	if (server->vm_fd >= 0)
+		close(server->vm_fd);
+	server->vm = vm;
+	server->vm_fd = pidfd_open(vm, 0);
+}
+
+/* Nobody asked for it, so there is nobody to tell but the log. */
+static void give_back_after_death(struct server *server)
+{
+	struct pollfd end = { .fd = server->vm_fd, .events = POLLIN };
+
+	if (!managed_has_any(&server->managed))
+		return;
+	while (server->vm_fd >= 0 && poll(&end, 1, -1) < 0 && errno == EINTR)
+		;
+	if (managed_give_back(&server->managed, server->host))
+		log_failure(error_get());
+}
+
 _Noreturn void broker_serve(const struct host *host, int socket)
 {
+	struct server server = { .host = host, .vm_fd = -1 };
 	struct broker_request request;
 	struct broker_answer answer;
 	pid_t vm;
@@ -315,16 +371,20 @@ _Noreturn void broker_serve(const struct host *host, int socket)
 	while (socket >= 0 && io_receive(socket, &request, sizeof(request), NULL, &vm) == 0) {
 		int fd = -1, error;
 
+		watch_vm(&server, vm);
 		request.what[sizeof(request.what) - 1] = '\0';
 		request.path[sizeof(request.path) - 1] = '\0';
 		memset(&answer, 0, sizeof(answer));
-		if (dispatch(host, &request, vm, &answer, &fd))
+		if (dispatch(&server, &request, &answer, &fd))
 			answer.error = *error_get();
 		error = io_send(socket, &answer, sizeof(answer), fd);
 		if (fd >= 0)
 			close(fd);
+		if (error && request.verb == BROKER_GIVE_BACK && answer.error.errnum)
+			log_failure(&answer.error); /* who asked has waited long enough and left */
 		if (error)
 			break;
 	}
+	give_back_after_death(&server);
 	_exit(0);
 }

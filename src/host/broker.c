@@ -6,10 +6,14 @@
  * answer. Since turns are taken, an answer always belongs to the last request. When a send or a
  * receive fails the two ends may disagree on that, so the socket is shut for good and every later call
  * fails with EPIPE; the child sees its socket end and leaves.
+ *
+ * Giving devices back may hang in a driver. The child's writes have their deadlines; here is another, over
+ * all of it, so that nothing can keep handfast from its end.
  */
 #include "host/broker.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +25,7 @@
 
 #include "base/check.h"
 #include "base/io.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "host/broker-priv.h"
 
@@ -28,6 +33,8 @@ struct broker {
 	pthread_mutex_t turn;
 	int socket; /* -1 once the two ends lost each other */
 	pid_t child;
+	unsigned write_ms; /* the longest that one step of giving back may take */
+	char moved[1024];  /* the devices to be given back, as words; "" none */
 };
 
 /* Forks the child onto its end of the pair. */
@@ -69,6 +76,8 @@ int broker_start_on(const struct host *host, struct broker **ret_broker)
 		return error_tried("start the broker");
 	}
 	broker->socket = pair[0];
+	broker->write_ms = host->write_ms;
+	broker->moved[0] = '\0';
 	pthread_mutex_init(&broker->turn, NULL);
 	*ret_broker = broker;
 	return 0;
@@ -80,18 +89,6 @@ int broker_start(struct broker **ret_broker)
 
 	host_init(&host);
 	return broker_start_on(&host, ret_broker);
-}
-
-void broker_stop(struct broker *broker)
-{
-	if (!broker)
-		return;
-	if (broker->socket >= 0)
-		close(broker->socket);
-	while (waitpid(broker->child, NULL, 0) < 0 && errno == EINTR)
-		;
-	pthread_mutex_destroy(&broker->turn);
-	free(broker);
 }
 
 static int lost(void)
@@ -174,6 +171,29 @@ int broker_device_check(struct broker *broker, struct bdf bdf, struct broker_dev
 	return error;
 }
 
+int broker_manage(struct broker *broker, const struct bdf *list, size_t count)
+{
+	struct broker_request request = { .verb = BROKER_MANAGE, .managed_count = count };
+
+	if (count > BROKER_MANAGED_MAX) {
+		error_set(E2BIG, "managed=on is for %d devices at most", BROKER_MANAGED_MAX);
+		return error_try("bind some of them by handfast bind");
+	}
+	memcpy(request.managed, list, count * sizeof(list[0]));
+	return ask(broker, &request, NULL, NULL);
+}
+
+int broker_bind_managed(struct broker *broker)
+{
+	struct broker_request request = { .verb = BROKER_BIND_MANAGED };
+	struct broker_answer answer;
+	int error = ask(broker, &request, &answer, NULL);
+
+	if (!error)
+		(void)text_copy(broker->moved, sizeof(broker->moved), answer.text);
+	return error;
+}
+
 const char *broker_device_title(struct broker *broker, struct bdf bdf, char *ret_text, size_t size)
 {
 	struct broker_request request = { .verb = BROKER_DEVICE_TITLE, .bdf = bdf };
@@ -184,7 +204,7 @@ const char *broker_device_title(struct broker *broker, struct bdf bdf, char *ret
 	if (ask(broker, &request, &answer, NULL))
 		(void)text_copy(ret_text, size, bdf_format(bdf, text));
 	else
-		(void)text_copy(ret_text, size, answer.title);
+		(void)text_copy(ret_text, size, answer.text);
 	error_load(&kept);
 	return ret_text;
 }
@@ -221,4 +241,66 @@ int broker_memory(struct broker *broker, uint64_t *ret_total, uint64_t *ret_avai
 	*ret_total = answer.total;
 	*ret_available = answer.available;
 	return 0;
+}
+
+/* Whether the answer is there; else that it takes long. */
+static bool answers_within(const struct broker *broker, unsigned ms)
+{
+	struct pollfd poll_fd = { .fd = broker->socket, .events = POLLIN };
+	int ready;
+
+	do
+		ready = poll(&poll_fd, 1, (int)ms);
+	while (ready < 0 &&
+	       errno == EINTR); /* signals are blocked at the end of a VM; a debugger's are not */
+	return ready != 0;
+}
+
+/* ret_leaves: whether the child comes to its end when the socket is closed. It does not while it is busy, or
+ * waits for our own end. */
+static int give_back(struct broker *broker, bool *ret_leaves)
+{
+	const struct broker_request request = { .verb = BROKER_GIVE_BACK };
+	struct broker_answer answer;
+	unsigned patience = broker->write_ms * 2, first = broker->write_ms / 10;
+
+	*ret_leaves = false;
+	if (broker->socket < 0 || io_send(broker->socket, &request, sizeof(request), -1))
+		return lost();
+	if (!answers_within(broker, first)) {
+		log_notice(
+			"giving %s back to the host; it takes its time, and is waited for %u seconds at most",
+			broker->moved, patience / 1000);
+		if (!answers_within(broker, patience - first))
+			return error_set(ETIMEDOUT,
+					 "it is not done after %u seconds; process %d goes on with it",
+					 patience / 1000, (int)broker->child);
+	}
+	if (io_receive(broker->socket, &answer, sizeof(answer), NULL, NULL))
+		return lost();
+	*ret_leaves = true;
+	return answer.error.errnum ? error_load(&answer.error) : 0;
+}
+
+int broker_stop(struct broker *broker)
+{
+	bool leaves = true;
+	int error = 0;
+
+	if (!broker)
+		return 0;
+	if (broker->moved[0]) {
+		error = give_back(broker, &leaves);
+		if (!leaves) {
+			error_tried("give back %s", broker->moved);
+			error = error_try("handfast unbind %s", broker->moved);
+		}
+	}
+	if (broker->socket >= 0)
+		close(broker->socket);
+	while (waitpid(broker->child, NULL, leaves ? 0 : WNOHANG) < 0 && errno == EINTR)
+		;
+	pthread_mutex_destroy(&broker->turn);
+	free(broker);
+	return error;
 }

@@ -22,8 +22,12 @@ struct broker;
 /* Forks. No thread exists yet. The child ends when the socket closes, whatever becomes of the parent;
  * it ignores SIGINT, SIGTERM and SIGHUP so that it can still give back what was taken. */
 int broker_start(struct broker **ret_broker);
-/* Closes the socket and reaps the child. NULL is fine. */
-void broker_stop(struct broker *broker);
+/*
+ * Has the devices that broker_bind_managed() bound given back, closes the socket and reaps the child. The VM
+ * has closed its devices. Says so when it takes long, and waits for a minute at most: the child then goes on
+ * by itself. Errors: what could not be given back, and how to mend it. NULL is fine.
+ */
+int broker_stop(struct broker *broker);
 
 /* /dev/kvm, read-write. Errors name the node, its owner and mode, what would change it; or that this
  * processor or kernel has no KVM. */
@@ -47,6 +51,17 @@ struct broker_device {
  * finding, with its cause and cure.
  */
 int broker_device_check(struct broker *broker, struct bdf bdf, struct broker_device *ret_device);
+
+/*
+ * Devices that the broker binds for this VM and gives back after it (managed=on). broker_manage() only says
+ * which; from then on broker_device_check() takes them as bound. broker_bind_managed() binds those that no
+ * VFIO driver has yet, all or none, and refuses what `handfast bind` refuses, in its words; the others stay
+ * what they are, also in the end. What it bound is given back by broker_stop(), or by the broker alone when
+ * the VM process ends in any other way; then what goes wrong is logged.
+ */
+#define BROKER_MANAGED_MAX 256
+int broker_manage(struct broker *broker, const struct bdf *list, size_t count);
+int broker_bind_managed(struct broker *broker);
 
 /* "0000:01:00.0 (8086:10d3 Intel Corporation 82574L Gigabit Network Connection)", for messages: reading
  * pci.ids takes tens of milliseconds, so that is done when something failed. Where the broker cannot say, the

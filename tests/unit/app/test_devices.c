@@ -113,6 +113,23 @@ static void test_places_what_has_no_addr(void **state)
 	free_plans(&plans);
 }
 
+static void test_managed_devices(void **state)
+{
+	static const char *const arguments[] = {
+		"vfio-pci,host=01:00.0",
+		"vfio-pci,host=02:00.0,managed=on",
+		"vfio-pci,host=03:00.0,managed=off",
+		NULL,
+	};
+	struct plans plans;
+
+	assert_int_equal(place(&plans, arguments), 0);
+	assert_false(plans.plans[0].managed);
+	assert_true(plans.plans[1].managed);
+	assert_false(plans.plans[2].managed);
+	free_plans(&plans);
+}
+
 static void test_refusals(void **state)
 {
 	static const struct {
@@ -125,6 +142,9 @@ static void test_refusals(void **state)
 		{ { "vfio-pci,id=x" }, -EINVAL, "it does not say which device of the host" },
 		{ { "vfio-pci,host=xyz" }, -EINVAL, "'xyz' is not a PCI address" },
 		{ { "vfio-pci,host=01:00.0,nosuch=1" }, -EINVAL, "-device vfio-pci has no key 'nosuch'" },
+		{ { "vfio-pci,host=01:00.0,managed=maybe" },
+		  -EINVAL,
+		  "cannot use managed=: 'maybe' is neither on nor off" },
 		{ { "vfio-pci,host=01:00.0,x-vga=on" },
 		  -ENOTSUP,
 		  "-device vfio-pci: handfast does not support 'x-vga' yet: legacy VGA ranges are not passed "
@@ -188,6 +208,7 @@ int main(void)
 		cmocka_unit_test(test_ambiguous_addr_says_how_to_write_it),
 		cmocka_unit_test(test_the_mission_s_own_command_line),
 		cmocka_unit_test(test_places_what_has_no_addr),
+		cmocka_unit_test(test_managed_devices),
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_a_full_root_bus),
 	};

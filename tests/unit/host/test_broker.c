@@ -14,7 +14,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "host/broker-priv.h"
+#include "host/journal-priv.h"
 
 static struct broker *start(struct tree *tree)
 {
@@ -307,12 +309,14 @@ static void test_it_outlives_signals_but_not_the_socket(void **state)
 		assert_int_equal(kill(child, signals[i]), 0);
 	assert_int_equal(broker_memory(broker, &total, &available), 0);
 
-	/* It holds no descriptor of ours: standard ones on /dev/null, and its socket. */
-	for (int fd = 3; fd < 64; fd++) {
-		char link[64], target[256];
+	/* It holds no descriptor of ours but the log's: its socket, and one that tells it of our end. */
+	for (int fd = 0; fd < 64; fd++) {
+		char link[64], target[256] = "";
 
 		snprintf(link, sizeof(link), "/proc/%d/fd/%d", (int)child, fd);
-		assert_int_equal(readlink(link, target, sizeof(target)) >= 0, fd == 3);
+		assert_int_equal(readlink(link, target, sizeof(target) - 1) >= 0, fd <= 4);
+		assert_true(fd >= 2 || strcmp(target, "/dev/null") == 0);
+		assert_true(fd != 4 || strstr(target, "pidfd"));
 	}
 
 	assert_int_equal(kill(child, SIGKILL), 0);
@@ -323,6 +327,262 @@ static void test_it_outlives_signals_but_not_the_socket(void **state)
 	broker_stop(broker);
 	broker_stop(NULL);
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+}
+
+static struct broker *start_managing(struct tree *tree, const struct bdf *list, size_t count)
+{
+	struct broker *broker = start(tree);
+
+	assert_int_equal(broker_manage(broker, list, count), 0);
+	return broker;
+}
+
+static void test_managed_devices_are_bound_and_given_back(void **state)
+{
+	struct tree *tree = *state;
+	const struct bdf both[] = { tree_bdf(NVME), tree_bdf(NIC) };
+	struct broker_device device;
+	struct broker *broker;
+
+	unit_devices(tree);
+	broker = start_managing(tree, both, 2);
+	/* Taken as bound, and nothing is changed yet. */
+	assert_int_equal(broker_device_check(broker, both[0], &device), 0);
+	assert_int_equal(device.group, 14);
+	assert_string_equal(tree_driver_of(tree, NVME), "nvme");
+
+	assert_int_equal(broker_bind_managed(broker), 0);
+	assert_string_equal(tree_driver_of(tree, NVME), "vfio-pci");
+	assert_string_equal(tree_driver_of(tree, NIC), "vfio-pci");
+	assert_int_equal(broker_device_check(broker, both[0], &device), 0);
+	/* From here on they are checked as they are. */
+	tree_bind(tree, NVME, "nvme");
+	assert_int_equal(broker_device_check(broker, both[0], &device), -EBUSY);
+	tree_bind(tree, NVME, "vfio-pci");
+
+	assert_int_equal(broker_stop(broker), 0);
+	assert_string_equal(tree_driver_of(tree, NVME), "nvme");
+	assert_string_equal(tree_driver_of(tree, NIC), "e1000e");
+	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+}
+
+/* As with libvirt: whoever bound it wants it there. */
+static void test_a_managed_device_that_was_bound_before_stays(void **state)
+{
+	struct tree *tree = *state;
+	const struct bdf both[] = { tree_bdf(NVME), tree_bdf(NIC) };
+	struct broker *broker;
+
+	unit_devices(tree);
+	tree_bind(tree, NVME, "vfio-pci");
+	broker = start_managing(tree, both, 2);
+	assert_int_equal(broker_bind_managed(broker), 0);
+	assert_string_equal(tree_driver_of(tree, NIC), "vfio-pci");
+	assert_int_equal(broker_stop(broker), 0);
+	assert_string_equal(tree_driver_of(tree, NVME), "vfio-pci");
+	assert_string_equal(tree_driver_of(tree, NIC), "e1000e");
+}
+
+static void test_managed_devices_are_refused_as_by_bind(void **state)
+{
+	struct tree *tree = *state;
+	const struct bdf both[] = { tree_bdf(NIC), tree_bdf(NVME) };
+	struct broker_device device;
+	struct broker *broker;
+
+	unit_devices(tree);
+	tree_device(tree, "0000:02:00.1", 0x8086, 0x10d4, 0x040300, "snd_hda_intel", 15);
+	tree_block(tree, "sys/devices/pci0000:00/" NVME "/nvme/nvme0", "nvme0n1", "259:0");
+	tree_file(tree, "proc/self/mountinfo", "29 1 259:0 / /srv rw - ext4 /dev/nvme0n1 rw\n");
+	broker = start_managing(tree, both, 2);
+
+	/* What binding does not cure is found before it. */
+	assert_int_equal(broker_device_check(broker, both[0], &device), -EBUSY);
+	assert_string_equal(
+		tree_error(tree),
+		"cannot assign 0000:02:00.0 (8086:10d3 Intel Corporation 82574L Gigabit Network "
+		"Connection)\n"
+		"  because: IOMMU group 15 is not viable: 0000:02:00.1 is bound to snd_hda_intel\n"
+		"  try:     handfast bind 0000:02:00.1");
+
+	assert_int_equal(broker_bind_managed(broker), -EBUSY);
+	assert_string_equal(tree_error(tree),
+			    "cannot bind 0000:02:00.0, 0000:01:00.0 to vfio-pci\n"
+			    "  because: 0000:01:00.0 is in use: /dev/nvme0n1 is mounted on /srv\n"
+			    "  try:     umount /srv");
+	assert_string_equal(tree_driver_of(tree, NIC), "e1000e");
+	assert_int_equal(broker_stop(broker), 0);
+	assert_string_equal(tree_driver_of(tree, NIC), "e1000e");
+}
+
+static void test_a_device_that_cannot_be_given_back_is_an_error(void **state)
+{
+	struct tree *tree = *state;
+	const struct bdf nvme = tree_bdf(NVME);
+	struct broker *broker;
+
+	unit_devices(tree);
+	tree->refuses = "nvme";
+	broker = start_managing(tree, &nvme, 1);
+	assert_int_equal(broker_bind_managed(broker), 0);
+	assert_int_equal(broker_stop(broker), -EIO);
+	assert_string_equal(tree_error(tree),
+			    "cannot give back 0000:01:00.0\n"
+			    "  because: 0000:01:00.0 is without driver: nvme did not take it\n"
+			    "  try:     dmesg | tail    (what the driver said about it)");
+	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+}
+
+/* Waits until the log that all processes of a test share ends with this text. */
+static bool log_comes_to(int fd, const char *wanted)
+{
+	char text[ERROR_TEXT_SIZE] = "";
+
+	for (int i = 0; i < 500; i++) {
+		ssize_t size = pread(fd, text, sizeof(text) - 1, 0);
+
+		assert_true(size >= 0);
+		text[size] = '\0';
+		if (strcmp(text, wanted) == 0)
+			return true;
+		usleep(10000);
+	}
+	print_message("the log says:\n%s", text);
+	return false;
+}
+
+static int log_to_file(void)
+{
+	char path[] = "/tmp/handfast-test-log-XXXXXX";
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0);
+	unlink(path);
+	log_setup(fd, LOG_LEVEL_WARNING);
+	return fd;
+}
+
+static void test_giving_back_that_takes_too_long_goes_on_alone(void **state)
+{
+	struct tree *tree = *state;
+	const struct bdf nvme = tree_bdf(NVME);
+	int log = log_to_file(), lock;
+	struct broker *broker;
+	char wanted[256];
+	pid_t child;
+
+	unit_devices(tree);
+	tree->host.write_ms = 100;
+	broker = start_managing(tree, &nvme, 1);
+	child = child_of_ours();
+	assert_int_equal(broker_bind_managed(broker), 0);
+	/* Another command is at work. */
+	assert_int_equal(journal_lock(&tree->host, &lock), 0);
+	assert_int_equal(broker_stop(broker), -ETIMEDOUT);
+	snprintf(wanted, sizeof(wanted),
+		 "cannot give back 0000:01:00.0\n"
+		 "  because: it is not done after 0 seconds; process %d goes on with it\n"
+		 "  try:     handfast unbind 0000:01:00.0",
+		 (int)child);
+	assert_string_equal(tree_error(tree), wanted);
+	assert_true(log_comes_to(log,
+				 "handfast: giving 0000:01:00.0 back to the host; it takes its time, and "
+				 "is waited for 0 seconds at most\n"));
+	close(lock);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+	assert_string_equal(tree_driver_of(tree, NVME), "nvme");
+	log_setup(STDERR_FILENO, LOG_LEVEL_WARNING);
+	close(log);
+}
+
+/* A VM process that will be killed. */
+_Noreturn static void die_with_device(struct tree *tree, int ready)
+{
+	const struct bdf nvme = tree_bdf(NVME);
+	struct broker *broker = NULL;
+
+	if (broker_start_on(&tree->host, &broker) == 0 && broker_manage(broker, &nvme, 1) == 0 &&
+	    broker_bind_managed(broker) == 0)
+		(void)!write(ready, "x", 1);
+	pause();
+	_exit(1);
+}
+
+static void expect_given_back_after_death(struct tree *tree, const char *driver, const char *wanted)
+{
+	int log = log_to_file(), ready[2];
+	char byte;
+	pid_t vm;
+
+	assert_int_equal(pipe(ready), 0);
+	vm = fork();
+	assert_true(vm >= 0);
+	if (vm == 0)
+		die_with_device(tree, ready[1]);
+	close(ready[1]);
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	assert_string_equal(tree_driver_of(tree, NVME), "vfio-pci");
+	assert_int_equal(kill(vm, SIGKILL), 0);
+	/* Its end is seen by the broker, whether or not anybody has reaped it. */
+	assert_true(log_comes_to(log, wanted));
+	for (int i = 0; i < 500 && strcmp(tree_driver_of(tree, NVME), driver) != 0; i++)
+		usleep(10000);
+	assert_string_equal(tree_driver_of(tree, NVME), driver);
+	assert_int_equal(waitpid(vm, NULL, 0), vm);
+	close(ready[0]);
+	log_setup(STDERR_FILENO, LOG_LEVEL_WARNING);
+	close(log);
+}
+
+static void test_the_broker_gives_back_after_a_kill(void **state)
+{
+	struct tree *tree = *state;
+
+	unit_devices(tree);
+	expect_given_back_after_death(tree, "nvme", "");
+}
+
+static void test_what_goes_wrong_after_a_kill_is_logged(void **state)
+{
+	struct tree *tree = *state;
+
+	unit_devices(tree);
+	tree->refuses = "nvme";
+	expect_given_back_after_death(tree, "",
+				      "handfast: cannot give back 0000:01:00.0\n"
+				      "  because: 0000:01:00.0 is without driver: nvme did not take it\n"
+				      "  try:     dmesg | tail    (what the driver said about it)\n");
+}
+
+static void test_a_broker_that_died_gives_nothing_back(void **state)
+{
+	struct tree *tree = *state;
+	const struct bdf nvme = tree_bdf(NVME);
+	struct broker *broker;
+
+	unit_devices(tree);
+	broker = start_managing(tree, &nvme, 1);
+	assert_int_equal(broker_bind_managed(broker), 0);
+	assert_int_equal(kill(child_of_ours(), SIGKILL), 0);
+	assert_int_equal(broker_stop(broker), -EPIPE);
+	assert_string_equal(tree_error(tree),
+			    "cannot give back 0000:01:00.0\n"
+			    "  because: the broker, handfast's process for host work, has ended\n"
+			    "  try:     dmesg | tail    (says whether the kernel killed it)\n"
+			    "           handfast unbind 0000:01:00.0");
+	(void)waitpid(-1, NULL, 0); /* unless it was reaped already */
+}
+
+static void test_too_many_managed_devices(void **state)
+{
+	struct tree *tree = *state;
+	struct bdf list[BROKER_MANAGED_MAX + 1] = { 0 };
+	struct broker *broker = start_managing(tree, list, BROKER_MANAGED_MAX);
+
+	assert_int_equal(broker_manage(broker, list, BROKER_MANAGED_MAX + 1), -E2BIG);
+	assert_string_equal(tree_error(tree), "managed=on is for 256 devices at most\n"
+					      "  try:     bind some of them by handfast bind");
+	assert_int_equal(broker_stop(broker), 0);
 }
 
 int main(void)
@@ -336,6 +596,15 @@ int main(void)
 		unit(test_memory_lock_is_raised_for_who_asks),
 		unit(test_threads_take_turns),
 		unit(test_it_outlives_signals_but_not_the_socket),
+		unit(test_managed_devices_are_bound_and_given_back),
+		unit(test_a_managed_device_that_was_bound_before_stays),
+		unit(test_managed_devices_are_refused_as_by_bind),
+		unit(test_a_device_that_cannot_be_given_back_is_an_error),
+		unit(test_giving_back_that_takes_too_long_goes_on_alone),
+		unit(test_the_broker_gives_back_after_a_kill),
+		unit(test_what_goes_wrong_after_a_kill_is_logged),
+		unit(test_a_broker_that_died_gives_nothing_back),
+		unit(test_too_many_managed_devices),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Devices of managed=on, in the broker's process: bound for one VM, given back after it.
+ *
+ * A device that a VFIO driver has already belongs to whoever bound it and stays there, as with libvirt's
+ * managed devices.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "host/bind-priv.h"
+#include "host/broker-priv.h"
+
+void managed_set(struct managed *managed, const struct broker_request *request)
+{
+	*managed = (struct managed){ .count = request->managed_count };
+	if (managed->count > BROKER_MANAGED_MAX)
+		managed->count = BROKER_MANAGED_MAX;
+	memcpy(managed->list, request->managed, managed->count * sizeof(managed->list[0]));
+}
+
+/* What bind and unbind print about each device is of interest to those who want to know everything. */
+static FILE *open_report(void)
+{
+	int fd = log_enabled(LOG_LEVEL_INFO) ? dup(STDERR_FILENO) : open("/dev/null", O_WRONLY | O_CLOEXEC);
+	FILE *report = fd >= 0 ? fdopen(fd, "w") : NULL;
+
+	if (!report && fd >= 0)
+		close(fd);
+	return report;
+}
+
+/* The devices that we bound, as words of a command line; whole ones only. */
+static void moved_names(const struct managed *managed, char *ret_names, size_t size)
+{
+	char text[BDF_TEXT_SIZE];
+	size_t used = 0;
+
+	ret_names[0] = '\0';
+	for (size_t i = 0; i < managed->count && used + BDF_TEXT_SIZE < size; i++) {
+		if (managed->moved[i])
+			used += (size_t)snprintf(ret_names + used, size - used, "%s%s", used ? " " : "",
+						 bdf_format(managed->list[i], text));
+	}
+}
+
+int managed_bind(struct managed *managed, const struct host *host, char *ret_names, size_t size)
+{
+	const struct bind_options options = { .ret_moved = managed->moved };
+	FILE *report = open_report();
+	int error;
+
+	if (!report)
+		return error_sys(errno, "what is told about the devices");
+	error = bind_devices(host, managed->list, managed->count, &options, report, stderr);
+	fclose(report);
+	if (error) {
+		memset(managed->moved, 0, sizeof(managed->moved));
+		return error;
+	}
+	managed->bound = true;
+	moved_names(managed, ret_names, size);
+	return 0;
+}
+
+bool managed_has_any(const struct managed *managed)
+{
+	for (size_t i = 0; i < managed->count; i++) {
+		if (managed->moved[i])
+			return true;
+	}
+	return false;
+}
+
+int managed_give_back(struct managed *managed, const struct host *host)
+{
+	const struct unbind_options options = { 0 };
+	struct bdf list[BROKER_MANAGED_MAX];
+	FILE *report = open_report();
+	size_t count = 0;
+	int error;
+
+	if (!report)
+		return error_sys(errno, "what is told about the devices");
+	for (size_t i = 0; i < managed->count; i++) {
+		if (managed->moved[i])
+			list[count++] = managed->list[i];
+	}
+	memset(managed->moved, 0, sizeof(managed->moved));
+	error = count ? unbind_devices(host, list, count, &options, report, stderr) : 0;
+	fclose(report);
+	return error;
+}
