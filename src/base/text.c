@@ -115,3 +115,15 @@ bool text_copy(char *to, size_t size, const char *from)
 	to[length] = '\0';
 	return fits;
 }
+
+void text_copy_printable(char *to, size_t size, const char *from)
+{
+	(void)text_copy(to, size, from);
+	for (unsigned char *at = (unsigned char *)to; *at; at++) {
+		/* U+0080 to U+009F are control characters too: C2 and one byte in UTF-8. */
+		if (at[0] == 0xc2 && at[1] >= 0x80 && at[1] <= 0x9f)
+			at[0] = at[1] = '?';
+		else if (*at < ' ' || *at == 0x7f)
+			*at = '?';
+	}
+}

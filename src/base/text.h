@@ -27,4 +27,8 @@ const char *text_size(uint64_t bytes, char *ret_text, size_t size);
 /* Copies what fits, always terminated. Returns false where it had to be cut. */
 bool text_copy(char *to, size_t size, const char *from);
 
+/* Copies what fits, each control character as '?': for what others chose (a path, a process's name) and
+ * what goes to a terminal. */
+void text_copy_printable(char *to, size_t size, const char *from);
+
 #endif

@@ -92,12 +92,25 @@ static void test_copy(void **state)
 	assert_string_equal(to, "abc");
 }
 
+static void test_copy_printable(void **state)
+{
+	char to[16];
+
+	text_copy_printable(to, sizeof(to), "a\033[1m\n\x7f");
+	assert_string_equal(to, "a?[1m??");
+	/* U+009B is a control character, U+00E4 and U+20AC are none. */
+	text_copy_printable(to, sizeof(to), "\xc2\x9b\xc3\xa4\xe2\x82\xac");
+	assert_string_equal(to, "??\xc3\xa4\xe2\x82\xac");
+	text_copy_printable(to, 3, "\x01\x02\x03");
+	assert_string_equal(to, "??");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_numbers),	   cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_size_texts), cmocka_unit_test(test_booleans),
-		cmocka_unit_test(test_copy),
+		cmocka_unit_test(test_copy),	   cmocka_unit_test(test_copy_printable),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
