@@ -24,12 +24,13 @@ struct host_ops {
 };
 
 struct host {
-	const char *sys;     /* "/sys" */
-	const char *proc;    /* "/proc" */
-	const char *dev;     /* "/dev" */
-	const char *state;   /* the journal's directory, outlives a reboot */
-	const char *pci_ids; /* NULL: where libpci looks */
-	char modules[128];   /* "/lib/modules/<release>" */
+	const char *sys;	    /* "/sys" */
+	const char *proc;	    /* "/proc" */
+	const char *dev;	    /* "/dev" */
+	const char *state;	    /* the journal's directory, outlives a reboot */
+	const char *pci_ids;	    /* NULL: where libpci looks */
+	const char *ssh_connection; /* of the caller's session, as sshd sets it; NULL: none */
+	char modules[128];	    /* "/lib/modules/<release>" */
 	const struct host_ops *ops;
 	unsigned write_ms;  /* how long a sysfs write may take */
 	unsigned settle_ms; /* between two looks at a device that others still work on */

@@ -22,6 +22,7 @@
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/utsname.h>
@@ -212,6 +213,7 @@ void host_init(struct host *host)
 		.proc = "/proc",
 		.dev = "/dev",
 		.state = "/var/lib/handfast",
+		.ssh_connection = getenv("SSH_CONNECTION"),
 		.ops = &real,
 		.write_ms = WRITE_MS,
 		.settle_ms = SETTLE_MS,

@@ -3,6 +3,7 @@
 #define HANDFAST_HOST_PROCESS_PRIV_H
 
 /* Who has a file open, as far as /proc lets us see: all of it as root, else the caller's own. */
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -10,13 +11,21 @@
 
 struct process {
 	pid_t pid;
-	char name[32]; /* /proc/PID/comm */
+	char name[32]; /* /proc/PID/comm, control characters as '?' */
+};
+
+struct process_open {
+	const struct process *process;
+	const char *path;	/* of what is open, or "socket:[4711]" and the like */
+	const char *descriptor; /* "/proc/77/fd/3", which leads to the file itself */
 };
 
 /* Calls found() for each open file of each process whose path begins with prefix. */
 void process_each_open(const struct host *host, const char *prefix,
-		       void (*found)(void *opaque, const struct process *process, const char *path),
-		       void *opaque);
+		       void (*found)(void *opaque, const struct process_open *open), void *opaque);
+
+/* The systemd unit of the system's own that the process belongs to, "nginx.service"; false: none. */
+bool process_service(const struct host *host, pid_t pid, char *ret_unit, size_t size);
 
 /* The processes but `except` that have exactly this path open, each once; returns how many stand in
  * ret_list, at most room. */

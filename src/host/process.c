@@ -10,13 +10,22 @@
 #include "base/sysfs.h"
 #include "base/text.h"
 
+static void read_name(const struct host *host, const char *pid, struct process *process)
+{
+	char path[PATH_MAX], name[sizeof(process->name)];
+
+	if (sysfs_read_text(sysfs_path(path, "%s/%s/comm", host->proc, pid), name, sizeof(name)))
+		(void)text_copy(name, sizeof(name), "process");
+	text_copy_printable(process->name, sizeof(process->name), name);
+}
+
 /* One process's descriptors. It may end while we look, or not be ours to look at: then it has none. */
 static void each_of_process(const struct host *host, const char *pid, const char *prefix,
-			    void (*found)(void *opaque, const struct process *process, const char *path),
-			    void *opaque)
+			    void (*found)(void *opaque, const struct process_open *open), void *opaque)
 {
 	char path[PATH_MAX], target[PATH_MAX];
 	struct process process = { .pid = (pid_t)atoi(pid) };
+	struct process_open open = { .process = &process, .path = target, .descriptor = path };
 	auto_dir DIR *dir = opendir(sysfs_path(path, "%s/%s/fd", host->proc, pid));
 	struct dirent *entry;
 
@@ -34,16 +43,14 @@ static void each_of_process(const struct host *host, const char *pid, const char
 		target[length] = '\0';
 		if (strncmp(target, prefix, strlen(prefix)) != 0)
 			continue;
-		if (!process.name[0] && sysfs_read_text(sysfs_path(path, "%s/%s/comm", host->proc, pid),
-							process.name, sizeof(process.name)))
-			(void)text_copy(process.name, sizeof(process.name), "process");
-		found(opaque, &process, target);
+		if (!process.name[0])
+			read_name(host, pid, &process);
+		found(opaque, &open);
 	}
 }
 
 void process_each_open(const struct host *host, const char *prefix,
-		       void (*found)(void *opaque, const struct process *process, const char *path),
-		       void *opaque)
+		       void (*found)(void *opaque, const struct process_open *open), void *opaque)
 {
 	auto_dir DIR *dir = opendir(host->proc);
 	struct dirent *entry;
@@ -56,6 +63,30 @@ void process_each_open(const struct host *host, const char *prefix,
 	}
 }
 
+/* Its control group is the unit's: "0::/system.slice/nginx.service", or a line of "1:name=systemd:". */
+bool process_service(const struct host *host, pid_t pid, char *ret_unit, size_t size)
+{
+	static const char slice[] = ":/system.slice/", suffix[] = ".service";
+	char path[PATH_MAX];
+	auto_free char *text = NULL;
+	const char *unit;
+	size_t length;
+
+	if (sysfs_read_file(sysfs_path(path, "%s/%d/cgroup", host->proc, (int)pid), &text, NULL))
+		return false;
+	unit = strstr(text, slice);
+	if (!unit)
+		return false;
+	unit += sizeof(slice) - 1;
+	length = strcspn(unit, "/\n");
+	if (length < sizeof(suffix) || length >= size ||
+	    strncmp(unit + length - (sizeof(suffix) - 1), suffix, sizeof(suffix) - 1) != 0)
+		return false;
+	memcpy(ret_unit, unit, length);
+	ret_unit[length] = '\0';
+	return true;
+}
+
 struct search {
 	const char *path;
 	pid_t except;
@@ -63,11 +94,12 @@ struct search {
 	size_t room, count;
 };
 
-static void match(void *opaque, const struct process *process, const char *path)
+static void match(void *opaque, const struct process_open *open)
 {
 	struct search *search = opaque;
+	const struct process *process = open->process;
 
-	if (process->pid == search->except || strcmp(path, search->path) != 0 ||
+	if (process->pid == search->except || strcmp(open->path, search->path) != 0 ||
 	    search->count == search->room)
 		return;
 	if (search->count && search->list[search->count - 1].pid == process->pid)

@@ -46,15 +46,16 @@ static void block_name(const struct host *host, const char *path, char *ret_name
 static void load_mount(struct usage *usage, char *line)
 {
 	struct usage_mount mount = { 0 };
-	char target[1024], source[1024];
+	char target[1024], source[1024], type[64];
 	char *behind = strstr(line, " - ");
 
 	if (!behind || sscanf(line, "%*u %*u %u:%u %*s %1023s", &mount.major, &mount.minor, target) != 3 ||
-	    sscanf(behind, " - %*s %1023s", source) != 1)
+	    sscanf(behind, " - %63s %1023s", type, source) != 2)
 		return;
 	unescape(target);
 	unescape(source);
-	(void)text_copy(mount.target, sizeof(mount.target), target);
+	(void)text_copy(mount.type, sizeof(mount.type), type);
+	text_copy_printable(mount.target, sizeof(mount.target), target);
 	block_name(usage->host, source, mount.source, sizeof(mount.source));
 
 	struct usage_mount *added = usage_grow(usage, &usage->mounts, &usage->mount_count, sizeof(mount));
@@ -96,7 +97,7 @@ void usage_load_swaps(struct usage *usage)
 		if (!swap)
 			return;
 		unescape(name);
-		(void)text_copy(swap->path, sizeof(swap->path), name);
+		text_copy_printable(swap->path, sizeof(swap->path), name);
 		block_name(usage->host, name, swap->name, sizeof(swap->name));
 	}
 }

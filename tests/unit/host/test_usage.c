@@ -1,141 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Who uses a device: every way from a disk to a mount, and the network's. */
-#include "unit.h"
+/* Who uses a device: processes, virtual machines, virtual functions, the boot console. (Disks and networks
+ * have tests of their own.) */
+#include "uses.h"
 
-#include <errno.h>
-#include <stdio.h>
-#include <string.h>
+#define NVME_FOLDER "sys/devices/pci0000:00/" NVME
+#define NIC_FOLDER  "sys/devices/pci0000:00/" NIC
 
-#include "host/usage-priv.h"
-
-#define DISK "sys/devices/pci0000:00/" NVME "/nvme/nvme0"
-
-static void disk(struct tree *tree)
+/* One more descriptor of a process. */
+static void also_open(struct tree *tree, unsigned pid, unsigned fd, const char *target)
 {
-	unit_devices(tree);
-	tree_block(tree, DISK, "nvme0n1", "259:0");
-	tree_block(tree, DISK "/nvme0n1", "nvme0n1p1", "259:1");
-	tree_block(tree, "sys/devices/virtual/block", "sda", "8:0");
-}
+	char path[64];
 
-/* The uses of a device as "[!]what|brief|cure", one a line. */
-static const char *uses_of(struct tree *tree, const char *bdf)
-{
-	struct host_device device = tree_load(tree, bdf);
-	struct use list[4];
-	struct usage *usage;
-	char text[4096] = "";
-	size_t count, used = 0;
-
-	assert_int_equal(usage_create(&tree->host, &usage), 0);
-	count = usage_of(usage, &device, list, 4);
-	for (size_t i = 0; i < count; i++)
-		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s|%s|%s\n",
-					 list[i].vital ? "!" : "", list[i].what, list[i].brief, list[i].cure);
-	usage_destroy(usage);
-	return tree_plain(tree, text);
-}
-
-static void mounts(struct tree *tree, const char *lines)
-{
-	char text[1024] = "", *to = text;
-
-	/* '@' stands for the tree's /dev. */
-	for (; *lines; lines++) {
-		if (*lines == '@')
-			to += sprintf(to, "%s", tree->dev);
-		else
-			*to++ = *lines;
-	}
-	*to = '\0';
-	tree_file(tree, "proc/self/mountinfo", "%s", text);
-}
-
-static void test_an_idle_disk_has_none(void **state)
-{
-	struct tree *tree = *state;
-
-	disk(tree);
-	mounts(tree, "21 1 8:0 / / rw - ext4 @/sda rw\n22 21 0:5 / /proc rw - proc proc rw\n");
-	assert_string_equal(uses_of(tree, NVME), "");
-}
-
-static void test_mounted_partition(void **state)
-{
-	struct tree *tree = *state;
-
-	disk(tree);
-	mounts(tree, "21 1 8:0 / / rw - ext4 @/sda rw\n"
-		     "30 21 259:1 / /srv/my\\040data rw,noatime shared:7 - ext4 @/nvme0n1p1 rw\n");
-	assert_string_equal(uses_of(tree, NVME), "/dev/nvme0n1p1 is mounted on /srv/my data|/srv/my data|"
-						 "umount /srv/my data\n");
-	assert_string_equal(uses_of(tree, NIC), "");
-}
-
-static void test_btrfs_has_a_number_of_its_own(void **state)
-{
-	struct tree *tree = *state;
-
-	disk(tree);
-	mounts(tree, "30 21 0:44 /@home /home rw - btrfs @/nvme0n1p1 rw,subvol=/@home\n");
-	assert_string_equal(uses_of(tree, NVME), "/dev/nvme0n1p1 is mounted on /home|/home|umount /home\n");
-}
-
-static void test_root_through_device_mapper_is_vital(void **state)
-{
-	struct tree *tree = *state;
-
-	disk(tree);
-	/* partition -> LVM volume -> encrypted volume -> / */
-	tree_block(tree, "sys/devices/virtual/block", "dm-0", "254:0");
-	tree_block(tree, "sys/devices/virtual/block", "dm-1", "254:1");
-	tree_link(tree, DISK "/nvme0n1/nvme0n1p1/holders/dm-0", "../x");
-	tree_link(tree, "sys/devices/virtual/block/dm-0/holders/dm-1", "../x");
-	mounts(tree, "21 1 254:1 / / rw - ext4 @/mapper/root rw\n");
-	assert_string_equal(uses_of(tree, NVME), "!/dev/dm-1 is mounted on /, this host's root file "
-						 "system|/|another device: this host runs from this one\n");
-}
-
-static void test_swap_partition_and_swap_file(void **state)
-{
-	struct tree *tree = *state;
-
-	disk(tree);
-	tree_file(tree, "proc/swaps", "Filename Type Size Used Priority\n%s/nvme0n1p1 partition 1 0 -2\n",
-		  tree->dev);
-	assert_string_equal(uses_of(tree, NVME), "!this host swaps to /dev/nvme0n1p1|swap|swapoff "
-						 "/dev/nvme0n1p1\n");
-	/* A file lies on the file system with the longest mount point in front of it. */
-	mounts(tree, "21 1 8:0 / / rw - ext4 @/sda rw\n30 21 259:1 / /srv rw - ext4 @/nvme0n1p1 rw\n");
-	tree_file(tree, "proc/swaps", "Filename Type Size Used Priority\n/srv/swapfile file 1 0 -2\n");
-	assert_non_null(
-		strstr(uses_of(tree, NVME), "!this host swaps to /srv/swapfile|swap|swapoff /srv/swapfile"));
-	tree_file(tree, "proc/swaps", "Filename Type Size Used Priority\n/srv2/swapfile file 1 0 -2\n");
-	assert_null(strstr(uses_of(tree, NVME), "swap"));
-}
-
-static void test_a_vital_use_is_never_left_out(void **state)
-{
-	struct tree *tree = *state;
-
-	disk(tree);
-	mounts(tree, "30 21 259:1 / /a rw - ext4 @/nvme0n1p1 rw\n31 21 259:1 / /b rw - ext4 @/nvme0n1p1 rw\n"
-		     "32 21 259:1 / /c rw - ext4 @/nvme0n1p1 rw\n33 21 259:1 / /d rw - ext4 @/nvme0n1p1 rw\n"
-		     "34 21 259:1 / /e rw - ext4 @/nvme0n1p1 rw\n35 1 259:1 / / rw - ext4 @/nvme0n1p1 rw\n");
-	assert_non_null(strstr(uses_of(tree, NVME), "!/dev/nvme0n1p1 is mounted on /, this host's root"));
-}
-
-static void test_multipath_nvme_lives_elsewhere(void **state)
-{
-	struct tree *tree = *state;
-
-	disk(tree);
-	tree_block(tree, "sys/devices/virtual/nvme-subsystem/nvme-subsys1", "nvme1n1", "259:5");
-	tree_folder(tree, "sys/class/nvme-subsystem/nvme-subsys1");
-	mounts(tree, "30 21 259:5 / /data rw - ext4 @/nvme1n1 rw\n");
-	assert_string_equal(uses_of(tree, NVME), "");
-	tree_link(tree, "sys/class/nvme-subsystem/nvme-subsys1/nvme0", "../../../devices");
-	assert_string_equal(uses_of(tree, NVME), "/dev/nvme1n1 is mounted on /data|/data|umount /data\n");
+	snprintf(path, sizeof(path), "proc/%u/fd/%u", pid, fd);
+	tree_link(tree, path, target);
 }
 
 static void test_open_disk_names_the_process(void **state)
@@ -145,67 +22,196 @@ static void test_open_disk_names_the_process(void **state)
 	disk(tree);
 	tree_process(tree, 77, "dd", "dev/nvme0n1");
 	tree_process(tree, 78, "cat", "dev/sda");
-	assert_string_equal(uses_of(tree, NVME), "/dev/nvme0n1 is open in dd (pid 77)|dd (pid 77)|end dd\n");
+	assert_string_equal(uses_of(tree, NVME), "/dev/nvme0n1 is open in dd (pid 77)|dd (pid 77)|kill 77    "
+						 "(ends dd)\n");
+}
+
+static void test_any_node_of_the_device_counts(void **state)
+{
+	static const struct {
+		const char *parent, *name, *number, *node;
+	} nodes[] = {
+		{ NVME_FOLDER "/nvme", "nvme0", "244:0", "nvme0" },
+		{ NVME_FOLDER "/nvme/nvme0", "ng0n1", "243:0", "ng0n1" },
+		{ NVME_FOLDER "/sound/card0", "pcmC0D0p", "116:2", "snd/pcmC0D0p" },
+		{ NVME_FOLDER "/drm", "card0", "226:0", "dri/card0" },
+		{ NVME_FOLDER "/tty", "ttyS4", "4:68", "ttyS4" },
+		{ NVME_FOLDER "/usb1/1-1/input/input3", "event3", "13:67", "input/event3" },
+	};
+	struct tree *tree = *state;
+	char wanted[256], path[128];
+
+	unit_devices(tree);
+	tree_node(tree, NIC_FOLDER "/ptp", "ptp0", "249:0", "ptp0");
+	tree_process(tree, 9, "phc2sys", "dev/ptp0");
+	for (size_t i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++) {
+		tree_node(tree, nodes[i].parent, nodes[i].name, nodes[i].number, nodes[i].node);
+		assert_string_equal(uses_of(tree, NVME), "");
+		snprintf(path, sizeof(path), "dev/%s", nodes[i].node);
+		tree_process(tree, 77, "some one", path);
+		snprintf(
+			wanted, sizeof(wanted),
+			"/dev/%s is open in some one (pid 77)|some one (pid 77)|kill 77    (ends some one)\n",
+			nodes[i].node);
+		assert_string_equal(uses_of(tree, NVME), wanted);
+		tree_remove(tree, "proc/77/fd/7");
+	}
+	assert_string_equal(uses_of(tree, NIC),
+			    "/dev/ptp0 is open in phc2sys (pid 9)|phc2sys (pid 9)|kill 9    "
+			    "(ends phc2sys)\n");
+}
+
+static void test_a_node_by_another_name_is_known_by_its_number(void **state)
+{
+	struct tree *tree = *state;
+
+	disk(tree);
+	tree_node(tree, NVME_FOLDER "/nvme", "nvme0", "1:3", "nvme0");
+	tree_link(tree, "dev/by-another-name", "/dev/null");
+	tree_process(tree, 77, "fio", "dev/by-another-name");
+	assert_string_equal(uses_of(tree, NVME), "/dev/by-another-name is open in fio (pid 77)|fio (pid "
+						 "77)|kill 77    (ends fio)\n");
+	/* A name of its own does not make it something else of this device, nor a number of another kind. */
+	tree_link(tree, "dev/nvme0", "/dev/zero");
+	tree_block(tree, DISK, "nvme0n2", "1:5");
+	tree_process(tree, 77, "fio", "dev/nvme0");
+	assert_string_equal(uses_of(tree, NVME), "");
+}
+
+static void test_a_process_is_told_of_once(void **state)
+{
+	struct tree *tree = *state;
+	char target[128];
+
+	unit_devices(tree);
+	tree_node(tree, NVME_FOLDER "/drm", "card0", "226:0", "dri/card0");
+	tree_node(tree, NVME_FOLDER "/drm", "renderD128", "226:128", "dri/renderD128");
+	tree_process(tree, 77, "Xorg", "dev/dri/card0");
+	snprintf(target, sizeof(target), "%s/dri/card0", tree->dev);
+	also_open(tree, 77, 8, target);
+	also_open(tree, 77, 3, "socket:[12]");
+	assert_string_equal(uses_of(tree, NVME),
+			    "/dev/dri/card0 is open in Xorg (pid 77)|Xorg (pid 77)|kill 77    "
+			    "(ends Xorg)\n");
+	snprintf(target, sizeof(target), "%s/dri/renderD128", tree->dev);
+	also_open(tree, 77, 9, target);
+	assert_non_null(strstr(uses_of(tree, NVME), " and 1 more are open in Xorg (pid 77)|"));
+}
+
+static void test_a_service_is_stopped_by_its_name(void **state)
+{
+	struct tree *tree = *state;
+
+	disk(tree);
+	tree_process(tree, 77, "smartd", "dev/nvme0n1");
+	tree_file(tree, "proc/77/cgroup", "0::/system.slice/smartmontools.service\n");
+	assert_non_null(strstr(uses_of(tree, NVME), "|systemctl stop smartmontools.service\n"));
+	tree_file(tree, "proc/77/cgroup", "1:name=systemd:/system.slice/smartmontools.service/worker\n");
+	assert_non_null(strstr(uses_of(tree, NVME), "|systemctl stop smartmontools.service\n"));
+	tree_file(tree, "proc/77/cgroup", "0::/user.slice/user-0.slice/session-3.scope\n");
+	assert_non_null(strstr(uses_of(tree, NVME), "|kill 77    (ends smartd)\n"));
+	tree_file(tree, "proc/77/cgroup", "0::/system.slice/.service\n");
+	assert_non_null(strstr(uses_of(tree, NVME), "|kill 77    (ends smartd)\n"));
+}
+
+static void test_nobody_is_told_to_kill_init(void **state)
+{
+	struct tree *tree = *state;
+
+	unit_devices(tree);
+	tree_node(tree, NIC_FOLDER "/watchdog", "watchdog0", "246:0", "watchdog0");
+	tree_process(tree, 1, "systemd", "dev/watchdog0");
+	assert_string_equal(uses_of(tree, NIC), "/dev/watchdog0 is open in systemd (pid 1)|systemd (pid "
+						"1)|change what systemd is told to do with it\n");
+}
+
+static void test_processes_that_vanish_or_are_not_ours(void **state)
+{
+	struct tree *tree = *state;
+
+	disk(tree);
+	tree_folder(tree, "proc/80"); /* ended: no fd */
+	tree_file(tree, "proc/81/fd/3", "a descriptor that is no link any more");
+	tree_process(tree, 82, "x", "dev/nvme0n1");
+	tree_remove(tree, "proc/82/comm");
+	assert_string_equal(uses_of(tree, NVME), "/dev/nvme0n1 is open in process (pid 82)|process (pid "
+						 "82)|kill 82    (ends process)\n");
+	tree_process(tree, 82, "a\033[31mred", "dev/nvme0n1");
+	assert_non_null(strstr(uses_of(tree, NVME), "is open in a?[31mred (pid 82)|"));
+	/* A folder of descriptors that cannot be opened: somebody else's process. */
+	tree_remove(tree, "proc/82/fd/7");
+	tree_remove(tree, "proc/82/fd");
+	tree_file(tree, "proc/82/fd", "%s", "");
+	assert_string_equal(uses_of(tree, NVME), "");
 }
 
 static void test_a_vm_names_the_process(void **state)
 {
+	static const char cure[] = "end that virtual machine first, or unplug the device from it\n";
 	struct tree *tree = *state;
+	char wanted[256];
 
 	unit_devices(tree);
 	tree_bind(tree, NVME, "vfio-pci");
 	tree_process(tree, 79, "handfast", "dev/vfio/14");
-	assert_string_equal(uses_of(tree, NVME),
-			    "/dev/vfio/14 is open in handfast (pid 79)|handfast (pid 79)|"
-			    "end that virtual machine first, or unplug the device from it\n");
-}
-
-static void test_network_interface(void **state)
-{
-	struct tree *tree = *state;
-	const char *folder = "sys/devices/pci0000:00/" NIC "/net/eth0";
-	char path[PATH_MAX], target[PATH_MAX];
-
-	unit_devices(tree);
-	tree_folder(tree, folder);
-	snprintf(target, sizeof(target), "%s/%s", tree->root, folder);
-	tree_link(tree, "sys/class/net/eth0", target);
-	snprintf(path, sizeof(path), "%s/flags", folder);
-
-	/* Down, or up and talking to nobody: free. */
-	tree->addresses = "10.0.2.15";
-	tree_file(tree, path, "0x1002\n");
+	snprintf(wanted, sizeof(wanted), "/dev/vfio/14 is open in handfast (pid 79)|handfast (pid 79)|%s",
+		 cure);
+	assert_string_equal(uses_of(tree, NVME), wanted);
 	assert_string_equal(uses_of(tree, NIC), "");
-	tree->addresses = "";
-	tree_file(tree, path, "0x1003\n");
-	assert_string_equal(uses_of(tree, NIC), "");
-
-	tree->addresses = "10.0.2.15";
-	assert_string_equal(uses_of(tree, NIC), "network interface eth0 is up with 10.0.2.15|eth0 up|"
-						"ip link set eth0 down\n");
-	tree_file(tree, "proc/net/route", "Iface Destination Gateway\neth0\t00000000\t0202000A\t0003\n");
-	assert_string_equal(uses_of(tree, NIC), "network interface eth0 is up with 10.0.2.15 and the default "
-						"route|eth0 up|ip link set eth0 down\n");
-	tree->addresses = "";
-	snprintf(path, sizeof(path), "%s/upper_br0", folder);
-	tree_link(tree, path, "../br0");
-	assert_string_equal(uses_of(tree, NIC), "network interface eth0 is up and carries br0|eth0 up|"
-						"ip link set eth0 down\n");
-	assert_string_equal(uses_of(tree, NVME), "");
+	/* Or by the device's own node. */
+	tree_node(tree, NVME_FOLDER "/vfio-dev", "vfio0", "511:0", "vfio/devices/vfio0");
+	tree_process(tree, 79, "handfast", "dev/vfio/devices/vfio0");
+	snprintf(wanted, sizeof(wanted),
+		 "/dev/vfio/devices/vfio0 is open in handfast (pid 79)|handfast (pid 79)|%s", cure);
+	assert_string_equal(uses_of(tree, NVME), wanted);
 }
 
 static void test_virtual_functions(void **state)
 {
 	struct tree *tree = *state;
+	const char *vf = "0000:02:10.0";
 
 	unit_devices(tree);
-	tree_file(tree, "sys/devices/pci0000:00/" NIC "/sriov_numvfs", "0\n");
+	tree_file(tree, NIC_FOLDER "/sriov_numvfs", "0\n");
 	assert_string_equal(uses_of(tree, NIC), "");
-	tree_file(tree, "sys/devices/pci0000:00/" NIC "/sriov_numvfs", "4\n");
+	tree_file(tree, NIC_FOLDER "/sriov_numvfs", "2\n");
+	tree_device(tree, vf, 0x8086, 0x10ca, 0x020000, "vfio-pci", 30);
+	tree_device(tree, "0000:02:10.2", 0x8086, 0x10ca, 0x020000, "", 31);
+	tree_link(tree, NIC_FOLDER "/virtfn0", "../0000:02:10.2");
+	tree_link(tree, NIC_FOLDER "/virtfn1", "../0000:02:10.0");
 	assert_string_equal(
 		uses_of(tree, NIC),
-		"0000:02:00.0 has 4 virtual functions, which vanish when its driver lets it go|4 VFs|"
+		"0000:02:00.0 has 2 virtual functions, which vanish when its driver lets it go|2 VFs|"
 		"echo 0 > /sys/bus/pci/devices/0000:02:00.0/sriov_numvfs\n");
+	tree_process(tree, 79, "handfast", "dev/vfio/30");
+	assert_non_null(strstr(uses_of(tree, NIC),
+			       "lets it go; 0000:02:10.0 is in use: /dev/vfio/30 is open in "
+			       "handfast (pid 79)|2 VFs|"));
+	/* What is vital on a function is vital on its parent. */
+	tree_block(tree, "sys/devices/pci0000:00/0000:02:10.2", "vda", "252:0");
+	mounts(tree, "21 1 252:0 / / rw - ext4 @/vda rw\n");
+	assert_non_null(strstr(uses_of(tree, NIC), "!0000:02:00.0 has 2 virtual functions"));
+	assert_non_null(strstr(uses_of(tree, NIC), "; and 1 more of them|"));
+}
+
+static void test_a_bridge_has_no_uses_of_its_own(void **state)
+{
+	struct tree *tree = *state;
+
+	tree_device(tree, "0000:00:01.0", 0x1b36, 0x000c, 0x060400, "pcieport", 1);
+	tree_block(tree, "sys/devices/pci0000:00/0000:00:01.0/0000:01:00.0", "vda", "252:0");
+	mounts(tree, "21 1 252:0 / / rw - ext4 @/vda rw\n");
+	assert_string_equal(uses_of(tree, "0000:00:01.0"), "");
+}
+
+static void test_every_kind_has_a_name(void **state)
+{
+	for (unsigned kind = USE_MOUNT; kind <= USE_UNKNOWN; kind++) {
+		assert_non_null(use_kind_name((enum use_kind)kind));
+		for (unsigned other = USE_MOUNT; other < kind; other++)
+			assert_string_not_equal(use_kind_name((enum use_kind)kind),
+						use_kind_name((enum use_kind)other));
+	}
 }
 
 /* A display whose BAR 2 is f0000000-f0ffffff. */
@@ -270,7 +276,7 @@ static void test_framebuffer_is_taken_from_its_driver(void **state)
 	assert_string_equal(uses_of(tree, DISPLAY),
 			    DRAWS("simpledrm") "echo simple-framebuffer.0 > "
 					       "/sys/bus/platform/drivers/simple-framebuffer/unbind    "
-					       "(as root; the console's picture stops)\n" BOOT_CURE);
+					       "(as root; the console's picture stops)&" BOOT_CURE);
 	/* Also where it is bound to vfio-pci already, and not without /proc/iomem. */
 	tree_bind(tree, DISPLAY, "vfio-pci");
 	device = tree_load(tree, DISPLAY);
@@ -284,17 +290,17 @@ static void test_framebuffer_is_taken_from_its_driver(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		unit(test_an_idle_disk_has_none),
-		unit(test_mounted_partition),
-		unit(test_btrfs_has_a_number_of_its_own),
-		unit(test_root_through_device_mapper_is_vital),
-		unit(test_swap_partition_and_swap_file),
-		unit(test_a_vital_use_is_never_left_out),
-		unit(test_multipath_nvme_lives_elsewhere),
 		unit(test_open_disk_names_the_process),
+		unit(test_any_node_of_the_device_counts),
+		unit(test_a_node_by_another_name_is_known_by_its_number),
+		unit(test_a_process_is_told_of_once),
+		unit(test_a_service_is_stopped_by_its_name),
+		unit(test_nobody_is_told_to_kill_init),
+		unit(test_processes_that_vanish_or_are_not_ours),
 		unit(test_a_vm_names_the_process),
-		unit(test_network_interface),
 		unit(test_virtual_functions),
+		unit(test_a_bridge_has_no_uses_of_its_own),
+		unit(test_every_kind_has_a_name),
 		unit(test_framebuffer_by_address),
 		unit(test_framebuffer_without_the_right_to_see_addresses),
 		unit(test_framebuffer_is_taken_from_its_driver),

@@ -201,6 +201,26 @@ void tree_block(struct tree *tree, const char *parent, const char *name, const c
 	tree_link(tree, sysfs_path(path, "sys/class/block/%s", name), target);
 }
 
+void tree_node(struct tree *tree, const char *parent, const char *name, const char *number, const char *node)
+{
+	char path[PATH_MAX], target[PATH_MAX];
+
+	tree_file(tree, sysfs_path(path, "%s/%s/dev", parent, name), "%s\n", number);
+	tree_file(tree, sysfs_path(path, "%s/%s/uevent", parent, name), "MAJOR=1\nDEVNAME=%s\nMODE=0600\n",
+		  node);
+	sysfs_path(target, "%s/%s/%s", tree->root, parent, name);
+	tree_link(tree, sysfs_path(path, "sys/dev/char/%s", number), target);
+}
+
+void tree_interface(struct tree *tree, const char *parent, const char *name, const char *flags)
+{
+	char path[PATH_MAX], target[PATH_MAX];
+
+	tree_file(tree, sysfs_path(path, "%s/net/%s/flags", parent, name), "%s\n", flags);
+	sysfs_path(target, "%s/%s/net/%s", tree->root, parent, name);
+	tree_link(tree, sysfs_path(path, "sys/class/net/%s", name), target);
+}
+
 /* What Linux does at drivers_probe: the override alone decides where there is one. */
 static void probe(struct tree *tree, const char *bdf)
 {
@@ -275,8 +295,17 @@ static int fake_load_module(const struct host *host, const char *name)
 static void fake_addresses(const struct host *host, const char *interface, char *ret_text, size_t size)
 {
 	struct tree *tree = host->opaque;
+	char key[64];
+	const char *found;
 
-	(void)text_copy(ret_text, size, tree->addresses);
+	if (!strchr(tree->addresses, '=')) {
+		(void)text_copy(ret_text, size, tree->addresses);
+		return;
+	}
+	(void)snprintf(key, sizeof(key), "%s=", interface);
+	found = strstr(tree->addresses, key);
+	(void)text_copy(ret_text, size, found ? found + strlen(key) : "");
+	ret_text[strcspn(ret_text, ";")] = '\0';
 }
 
 void tree_create(struct tree *tree)

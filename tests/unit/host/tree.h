@@ -27,7 +27,7 @@ struct tree {
 	unsigned probes_lost;  /* this many probes do nothing */
 	const char *refuses;   /* a driver whose probe takes no device; or NULL */
 	const char *module;    /* a driver that load_module() brings; or NULL */
-	const char *addresses; /* of every network interface */
+	const char *addresses; /* of every network interface; or "eth0=10.0.0.2;br0=..." of each */
 	char text[ERROR_TEXT_SIZE];
 };
 
@@ -57,6 +57,10 @@ void tree_busy(struct tree *tree, const char *node);
 void tree_process(struct tree *tree, unsigned pid, const char *name, const char *open);
 /* A block device of that number below a folder of sysfs ("sys/devices/..."). */
 void tree_block(struct tree *tree, const char *parent, const char *name, const char *number);
+/* A character device below a folder of sysfs, and its name below /dev. */
+void tree_node(struct tree *tree, const char *parent, const char *name, const char *number, const char *node);
+/* A network interface below a folder of sysfs. */
+void tree_interface(struct tree *tree, const char *parent, const char *name, const char *flags);
 
 struct bdf tree_bdf(const char *text);
 struct host_device tree_load(struct tree *tree, const char *bdf);

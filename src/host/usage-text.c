@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The texts that uses are told in. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "host/usage-parts-priv.h"
+
+void usage_print(char *ret_text, size_t size, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(ret_text, size, format, args);
+	va_end(args);
+}
+
+void usage_append(char *text, size_t size, const char *format, ...)
+{
+	size_t used = strlen(text);
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(text + used, size - used, format, args);
+	va_end(args);
+}
+
+const char *usage_quote(const char *word, char *ret_word, size_t size)
+{
+	static const char plain[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+:@%,=";
+	size_t used = 0;
+
+	if (word[0] && word[strspn(word, plain)] == '\0') {
+		(void)text_copy(ret_word, size, word);
+		return ret_word;
+	}
+	ret_word[used++] = '\'';
+	for (; *word && used + 6 < size; word++) {
+		const char *piece = *word == '\'' ? "'\\''" : (const char[]){ *word, '\0' };
+
+		used += (size_t)snprintf(ret_word + used, size - used, "%s", piece);
+	}
+	(void)text_copy(ret_word + used, size - used, "'");
+	return ret_word;
+}
+
+bool usage_is_below(const char *path, const char *folder)
+{
+	size_t length = strlen(folder);
+
+	return strncmp(path, folder, length) == 0 && path[length] == '/';
+}
