@@ -11,10 +11,17 @@
 #include "host/host-priv.h"
 
 struct bind_options {
-	bool force;	  /* also devices in use, unless this machine would be lost with them */
-	bool group;	  /* with them all of their groups that can be bound */
-	bool wait;	  /* as long as it takes, with a line in notes that says how long that is by now */
-	const char *user; /* gets the nodes: a name or a number; NULL: they stay root's */
+	bool force;	    /* also devices in use, unless this machine would be lost with them */
+	bool group;	    /* with them all of their groups that can be bound */
+	bool wait;	    /* as long as it takes, with a line in notes that says how long that is by now */
+	const char *user;   /* gets the nodes: a name or a number; NULL: they stay whose they are */
+	const char *driver; /* a VFIO driver; NULL: the one made for the device, else vfio-pci */
+	/* A device without driver is one whose driver has not come yet, as at boot: it is given back to
+	 * whichever claims it then. */
+	bool at_boot;
+	/* Others that are about to be bound: nothing is said of them where the group still lacks them. */
+	const struct bdf *next;
+	size_t next_count;
 	bool *ret_moved; /* NULL, or one for each device named: this call bound it, it was not bound before */
 };
 
@@ -39,5 +46,10 @@ struct unbind_options {
  */
 int unbind_devices(const struct host *host, const struct bdf *list, size_t count,
 		   const struct unbind_options *options, FILE *out, FILE *notes);
+
+/* The devices that either is about: those named and, with `group`, the members of their groups that can be
+ * bound, each once. The caller frees the array. */
+int bind_expand(const struct host *host, const struct bdf *list, size_t count, bool group,
+		struct bdf **ret_list, size_t *ret_count);
 
 #endif

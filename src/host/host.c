@@ -35,9 +35,13 @@
 #include "base/io.h"
 #include "base/sysfs.h"
 #include "base/text.h"
+#include "host/progress-priv.h"
 
 #define WRITE_MS  30000
 #define SETTLE_MS 300
+
+#define LOOK_MS		 100  /* between two looks at the time and at signals */
+#define INTERRUPTIBLE_MS 1000 /* so long a write is let be, whatever Ctrl-C says */
 
 static uint64_t now_ms(void)
 {
@@ -62,7 +66,7 @@ static void let_go(int keep)
 	close_range((unsigned)keep + 1, ~0U, 0);
 }
 
-_Noreturn static void write_in_child(pid_t parent, int answer, const char *path, const char *text)
+_Noreturn static void run_child(pid_t parent, int answer, int (*work)(const void *opaque), const void *opaque)
 {
 	struct error record = { 0 };
 
@@ -72,94 +76,191 @@ _Noreturn static void write_in_child(pid_t parent, int answer, const char *path,
 	if (getppid() != parent)
 		_exit(1);
 	let_go(answer);
-	if (sysfs_write_text(path, text))
+	if (work(opaque))
 		record = *error_get();
 	_exit(io_write_full(answer, &record, sizeof(record)) ? 1 : 0);
 }
 
-/* Waits for a first byte or the end of the file. */
-static int wait_readable(int fd, unsigned ms)
+static const int held_signals[] = { SIGINT, SIGTERM, SIGHUP };
+
+void host_hold_signals(sigset_t *ret_before)
 {
-	uint64_t until = now_ms() + ms;
+	sigset_t held;
+
+	sigemptyset(&held);
+	for (size_t i = 0; i < sizeof(held_signals) / sizeof(held_signals[0]); i++) {
+		struct sigaction now;
+
+		/* One that is ignored would be kept as pending if it were blocked. */
+		if (sigaction(held_signals[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
+			sigaddset(&held, held_signals[i]);
+	}
+	(void)sigprocmask(SIG_BLOCK, &held, ret_before);
+}
+
+void host_release_signals(const sigset_t *before)
+{
+	(void)sigprocmask(SIG_SETMASK, before, NULL);
+}
+
+/* Takes a signal off that is held back: it has had its effect then. */
+static bool was_interrupted(void)
+{
+	const struct timespec none = { 0 };
+	sigset_t pending, held;
+	bool any = false;
+
+	sigemptyset(&held);
+	if (sigpending(&pending))
+		return false;
+	for (size_t i = 0; i < sizeof(held_signals) / sizeof(held_signals[0]); i++) {
+		if (!sigismember(&pending, held_signals[i]))
+			continue;
+		sigaddset(&held, held_signals[i]);
+		any = true;
+	}
+	return any && sigtimedwait(&held, NULL, &none) > 0;
+}
+
+/* Waits for a first byte or the end of the file. */
+static int wait_readable(const struct host *host, int fd, unsigned ms)
+{
+	uint64_t started = now_ms(), elapsed = 0;
 	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
 
 	for (;;) {
-		uint64_t now = now_ms();
-		int ready = poll(&poll_fd, 1, now < until ? (int)(until - now) : 0);
+		uint64_t left = ms ? ms - elapsed : LOOK_MS;
+		int ready = poll(&poll_fd, 1, (int)(left < LOOK_MS ? left : LOOK_MS));
 
-		if (ready > 0)
-			return 0;
-		if (ready == 0)
-			return error_set(ETIMEDOUT, "no answer within %u ms", ms);
-		if (errno != EINTR)
-			return error_sys(errno, "poll");
+		if (ready > 0 || (ready < 0 && errno != EINTR)) {
+			progress_done(host->progress);
+			return ready > 0 ? 0 : error_sys(errno, "poll");
+		}
+		elapsed = now_ms() - started;
+		if (ms && elapsed >= ms) {
+			progress_done(host->progress);
+			return error_set(ETIMEDOUT, "did not come back within %u seconds", (ms + 999) / 1000);
+		}
+		if (elapsed >= INTERRUPTIBLE_MS && was_interrupted()) {
+			progress_done(host->progress);
+			return error_set(ETIMEDOUT, "was not waited for any longer: interrupted");
+		}
+		progress_tick(host->progress, elapsed);
 	}
 }
 
-static void reap(pid_t child)
+static void reap(pid_t child, int *ret_status)
 {
-	while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
+	while (waitpid(child, ret_status, 0) < 0 && errno == EINTR)
 		;
 }
 
-int host_write(const struct host *host, const char *path, const char *text)
+int host_in_child(const struct host *host, unsigned ms, int (*work)(const void *opaque), const void *opaque,
+		  pid_t *ret_child)
 {
 	int pipe_fds[2], error;
 	struct error record;
 	pid_t parent = getpid(), child;
 
 	if (pipe2(pipe_fds, O_CLOEXEC))
-		return error_sys(errno, "pipe for the write to %s", path);
+		return error_sys(errno, "pipe");
 	child = fork();
 	if (child < 0) {
-		error = error_sys(errno, "fork for the write to %s", path);
+		error = error_sys(errno, "fork");
 		close(pipe_fds[0]);
 		close(pipe_fds[1]);
 		return error;
 	}
 	if (child == 0)
-		write_in_child(parent, pipe_fds[1], path, text);
+		run_child(parent, pipe_fds[1], work, opaque);
 	close(pipe_fds[1]);
 
-	if (wait_readable(pipe_fds[0], host->write_ms)) {
-		kill(child, SIGKILL); /* ends a write that merely waits; one stuck in a driver stays */
-		error = error_set(ETIMEDOUT, "the write to %s did not come back within %u seconds", path,
-				  (host->write_ms + 999) / 1000);
+	error = wait_readable(host, pipe_fds[0], ms);
+	if (error) {
+		kill(child, SIGKILL); /* ends what merely waits; what is stuck in a driver stays */
+		*ret_child = child;
 	} else {
 		error = io_read_full(pipe_fds[0], &record, sizeof(record));
 		if (error)
-			error = error_set(EIO, "the process that wrote to %s died", path);
+			error = error_set(EIO, "the process died");
 		else if (record.errnum)
 			error = error_load(&record);
-		reap(child);
+		reap(child, NULL);
 	}
 	close(pipe_fds[0]);
 	return error;
 }
 
+struct write_work {
+	const char *path, *text;
+};
+
+static int work_write(const void *opaque)
+{
+	const struct write_work *work = opaque;
+
+	return sysfs_write_text(work->path, work->text);
+}
+
+int host_write(const struct host *host, const char *path, const char *text, pid_t *ret_writer)
+{
+	const struct write_work work = { path, text };
+	pid_t writer = 0;
+	int error = host_in_child(host, host->write_ms, work_write, &work, &writer);
+
+	if (writer) {
+		const struct error why = *error_get();
+
+		*ret_writer = writer;
+		return error_set(ETIMEDOUT, "the write to %s %s", path, why.because);
+	}
+	return error;
+}
+
+/* The pipe's end is open in modprobe as long as it runs. */
+_Noreturn static void run_modprobe(int running, const char *name)
+{
+	sigset_t none;
+
+	let_go(running);
+	(void)fcntl(running, F_SETFD, 0);
+	sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	execlp("modprobe", "modprobe", "--", name, (char *)NULL);
+	execl("/sbin/modprobe", "modprobe", "--", name, (char *)NULL);
+	_exit(127);
+}
+
 int host_load_module(const struct host *host, const char *name)
 {
-	int status = 0;
-	pid_t child = fork();
+	int pipe_fds[2], status = 0, error;
+	pid_t child;
 
-	if (child < 0)
-		return error_sys(errno, "fork for modprobe %s", name);
-	if (child == 0) {
-		let_go(3);
-		close(3);
-		execlp("modprobe", "modprobe", "--", name, (char *)NULL);
-		execl("/sbin/modprobe", "modprobe", "--", name, (char *)NULL);
-		_exit(127);
+	if (pipe2(pipe_fds, O_CLOEXEC))
+		return error_sys(errno, "pipe for modprobe %s", name);
+	child = fork();
+	if (child == 0)
+		run_modprobe(pipe_fds[1], name);
+	close(pipe_fds[1]);
+	error = child < 0 ? error_sys(errno, "fork for modprobe %s", name)
+			  : wait_readable(host, pipe_fds[0], host->write_ms);
+	close(pipe_fds[0]);
+	if (error) {
+		const struct error why = *error_get();
+
+		return error_set(why.errnum, "modprobe %s %s", name, why.because);
 	}
-	while (waitpid(child, &status, 0) < 0) {
-		if (errno != EINTR)
-			return error_sys(errno, "wait for modprobe %s", name);
-	}
+	reap(child, &status);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return 0;
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
 		return error_set(ENOENT, "modprobe could not be run");
 	return error_set(ENOENT, "modprobe %s failed", name);
+}
+
+int host_own(const struct host *host, const char *path, uid_t user)
+{
+	return chown(path, user, (gid_t)-1) ? error_sys(errno, "%s", path) : 0;
 }
 
 /* Whether the address is one that others may be using. */
@@ -204,6 +305,7 @@ void host_init(struct host *host)
 	static const struct host_ops real = {
 		.write = host_write,
 		.load_module = host_load_module,
+		.own = host_own,
 		.addresses = host_addresses,
 	};
 	struct utsname kernel = { 0 };
@@ -214,6 +316,7 @@ void host_init(struct host *host)
 		.dev = "/dev",
 		.state = "/var/lib/handfast",
 		.ssh_connection = getenv("SSH_CONNECTION"),
+		.run = "/run",
 		.ops = &real,
 		.write_ms = WRITE_MS,
 		.settle_ms = SETTLE_MS,

@@ -3,12 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
-#include <stdbool.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -17,17 +18,41 @@
 #include "base/sysfs.h"
 #include "base/text.h"
 
-#define HEADING "handfast device 1\n"
+#define HEADING	 "handfast device 1"
+#define PATIENCE 10	   /* looks at a lock that another has, before that is worth a line */
+#define LOOK_NS	 100000000 /* between two of them */
 
-static const char *entry_path(const struct host *host, struct bdf bdf, const char *suffix,
-			      char ret_path[PATH_MAX])
+static const char *entry_name(struct bdf bdf, char ret_name[BDF_TEXT_SIZE + 8])
 {
 	char text[BDF_TEXT_SIZE];
 
-	return sysfs_path(ret_path, "%s/%s.device%s", host->state, bdf_format(bdf, text), suffix);
+	(void)snprintf(ret_name, BDF_TEXT_SIZE + 8, "%s.device", bdf_format(bdf, text));
+	return ret_name;
 }
 
-int journal_lock(const struct host *host, int *ret_lock)
+static int wait_for_lock(int fd, FILE *notes)
+{
+	const struct timespec pause = { .tv_nsec = LOOK_NS };
+
+	for (unsigned look = 0; look < PATIENCE; look++) {
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+			return 0;
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return -1;
+		(void)nanosleep(&pause, NULL);
+	}
+	if (notes) {
+		fputs("note: waiting for another handfast that is binding or unbinding\n", notes);
+		fflush(notes);
+	}
+	while (flock(fd, LOCK_EX)) {
+		if (errno != EINTR)
+			return -1;
+	}
+	return 0;
+}
+
+int journal_lock(const struct host *host, FILE *notes, int *ret_lock)
 {
 	char path[PATH_MAX];
 	int fd;
@@ -44,26 +69,24 @@ int journal_lock(const struct host *host, int *ret_lock)
 		return error_try("make %s writable: handfast remembers each device's driver there",
 				 host->state);
 	}
-	while (flock(fd, LOCK_EX)) {
-		if (errno != EINTR) {
-			int error = error_sys(errno, "lock %s", path);
+	if (wait_for_lock(fd, notes)) {
+		int error = error_sys(errno, "lock %s", path);
 
-			close(fd);
-			return error;
-		}
+		close(fd);
+		return error;
 	}
 	*ret_lock = fd;
 	return 0;
 }
 
 /* Makes a rename or a removal in the folder last. */
-static int sync_folder(const struct host *host)
+static int sync_folder(const char *folder)
 {
-	auto_fd int fd = open(host->state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	auto_fd int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	/* Some file systems cannot sync a folder (EINVAL) and need not. */
 	if (fd < 0 || (fsync(fd) && errno != EINVAL))
-		return error_sys(errno, "%s", host->state);
+		return error_sys(errno, "%s", folder);
 	return 0;
 }
 
@@ -80,69 +103,216 @@ static int write_new(const char *path, const char *text)
 	return 0;
 }
 
-int journal_write(const struct host *host, const struct journal_entry *entry)
+int journal_put(const char *folder, const char *name, const char *text)
 {
-	char path[PATH_MAX], new_path[PATH_MAX], text[512];
+	char path[PATH_MAX], new_path[PATH_MAX];
 	int error;
 
-	(void)snprintf(text, sizeof(text), HEADING "id %04x:%04x\ndriver %s\noverride %s\nend\n",
-		       entry->vendor, entry->device, entry->driver, entry->override);
-	entry_path(host, entry->bdf, "", path);
-	entry_path(host, entry->bdf, ".new", new_path);
-	error = write_new(new_path, text);
+	sysfs_path(path, "%s/%s", folder, name);
+	error = write_new(sysfs_path(new_path, "%s/%s.new", folder, name), text);
 	if (error) {
 		(void)unlink(new_path);
 		return error;
 	}
 	if (rename(new_path, path))
 		return error_sys(errno, "%s", path);
-	return sync_folder(host);
+	return sync_folder(folder);
 }
 
-/* The rest of a line that begins with key and a blank; false where the line is another. */
-static bool take_field(char **rest, const char *key, char *ret_value, size_t size)
+int journal_drop(const char *folder, const char *name)
 {
-	char *line = strsep(rest, "\n");
-	size_t length = strlen(key);
+	char path[PATH_MAX];
 
-	return line && strncmp(line, key, length) == 0 && line[length] == ' ' &&
-	       text_copy(ret_value, size, line + length + 1);
+	if (unlink(sysfs_path(path, "%s/%s", folder, name))) {
+		if (errno == ENOENT)
+			return 0;
+		return error_sys(errno, "remove %s", path);
+	}
+	return sync_folder(folder);
+}
+
+int journal_write(const struct host *host, const struct journal_entry *entry)
+{
+	char name[BDF_TEXT_SIZE + 8], user[64] = "", hang[256] = "", text[1024];
+
+	if (entry->has_user)
+		(void)snprintf(user, sizeof(user), "user %u %u\n", (unsigned)entry->user,
+			       (unsigned)entry->owner_before);
+	if (entry->hangs)
+		(void)snprintf(hang, sizeof(hang), "hang %d %" PRIu64 " %" PRId64 " %s %s\n",
+			       (int)entry->hang.writer, entry->hang.started, entry->hang.since,
+			       entry->hang.boot, entry->hang.driver);
+	(void)snprintf(text, sizeof(text), HEADING "\nid %04x:%04x\ndriver %s\noverride %s\n%s%s%send\n",
+		       entry->vendor, entry->device, entry->driver, entry->override,
+		       entry->origin_unknown ? "origin unknown\n" : "", user, hang);
+	return journal_put(host->state, entry_name(entry->bdf, name), text);
+}
+
+static bool read_id(const char *value, struct journal_entry *entry)
+{
+	unsigned vendor, device;
+
+	if (sscanf(value, "%4x:%4x", &vendor, &device) != 2)
+		return false;
+	entry->vendor = (uint16_t)vendor;
+	entry->device = (uint16_t)device;
+	return true;
+}
+
+static bool read_user(const char *value, struct journal_entry *entry)
+{
+	entry->has_user = sscanf(value, "%u %u", &entry->user, &entry->owner_before) == 2;
+	return entry->has_user;
+}
+
+static bool read_hang(const char *value, struct journal_entry *entry)
+{
+	struct journal_hang *hang = &entry->hang;
+
+	entry->hangs = sscanf(value, "%d %" SCNu64 " %" SCNd64 " %39s %63[^\n]", &hang->writer,
+			      &hang->started, &hang->since, hang->boot, hang->driver) == 5;
+	return entry->hangs;
+}
+
+static bool read_field(const char *key, const char *value, struct journal_entry *entry)
+{
+	if (strcmp(key, "id") == 0)
+		return read_id(value, entry);
+	if (strcmp(key, "driver") == 0)
+		return text_copy(entry->driver, sizeof(entry->driver), value);
+	if (strcmp(key, "override") == 0)
+		return text_copy(entry->override, sizeof(entry->override), value);
+	if (strcmp(key, "origin") == 0)
+		return entry->origin_unknown = strcmp(value, "unknown") == 0;
+	if (strcmp(key, "user") == 0)
+		return read_user(value, entry);
+	if (strcmp(key, "hang") == 0)
+		return read_hang(value, entry);
+	return false;
+}
+
+/* Lines of a word, a blank and the rest, the last one "end". */
+static bool read_fields(char *rest, struct journal_entry *entry)
+{
+	char *line, *value;
+
+	while ((line = strsep(&rest, "\n"))) {
+		if (strcmp(line, "end") == 0)
+			return entry->vendor || entry->device;
+		value = strchr(line, ' ');
+		if (!value)
+			return false;
+		*value++ = '\0';
+		if (!read_field(line, value, entry))
+			return false;
+	}
+	return false;
 }
 
 int journal_read(const struct host *host, struct bdf bdf, struct journal_entry *ret_entry)
 {
 	struct journal_entry entry = { .bdf = bdf };
-	char path[PATH_MAX], id[32];
+	char path[PATH_MAX], name[BDF_TEXT_SIZE + 8];
 	auto_free char *text = NULL;
-	unsigned vendor, device;
-	char *rest, *end;
-	int error = sysfs_read_file(entry_path(host, bdf, "", path), &text, NULL);
+	int error =
+		sysfs_read_file(sysfs_path(path, "%s/%s", host->state, entry_name(bdf, name)), &text, NULL);
 
 	if (error)
 		return error;
-	rest = text;
-	if (strncmp(rest, HEADING, strlen(HEADING)) != 0)
+	if (strncmp(text, HEADING "\n", strlen(HEADING "\n")) != 0 ||
+	    !read_fields(text + strlen(HEADING "\n"), &entry))
 		return error_set(EBADMSG, "%s is not what handfast wrote", path);
-	rest += strlen(HEADING);
-	if (!take_field(&rest, "id", id, sizeof(id)) || sscanf(id, "%4x:%4x", &vendor, &device) != 2 ||
-	    !take_field(&rest, "driver", entry.driver, sizeof(entry.driver)) ||
-	    !take_field(&rest, "override", entry.override, sizeof(entry.override)) ||
-	    !(end = strsep(&rest, "\n")) || strcmp(end, "end") != 0)
-		return error_set(EBADMSG, "%s is not what handfast wrote", path);
-	entry.vendor = (uint16_t)vendor;
-	entry.device = (uint16_t)device;
 	*ret_entry = entry;
 	return 0;
 }
 
+bool journal_find(const struct host *host, const struct host_device *device, struct journal_entry *ret_entry)
+{
+	struct journal_entry entry;
+
+	if (journal_read(host, device->bdf, &entry) || entry.vendor != device->vendor ||
+	    entry.device != device->device)
+		return false;
+	*ret_entry = entry;
+	return true;
+}
+
 int journal_remove(const struct host *host, struct bdf bdf)
+{
+	char name[BDF_TEXT_SIZE + 8];
+
+	return journal_drop(host->state, entry_name(bdf, name));
+}
+
+/* What tells this boot from any other. */
+static void read_boot(const struct host *host, char *ret_text, size_t size)
 {
 	char path[PATH_MAX];
 
-	if (unlink(entry_path(host, bdf, "", path))) {
-		if (errno == ENOENT)
-			return 0;
-		return error_sys(errno, "remove %s", path);
+	if (sysfs_read_text(sysfs_path(path, "%s/sys/kernel/random/boot_id", host->proc), ret_text, size) ||
+	    !ret_text[0])
+		(void)text_copy(ret_text, size, "-");
+}
+
+/* The process's start; 0 where it is none any more, or has only to be reaped. proc(5): field 22, counted from
+ * behind the name, which may hold anything. */
+static uint64_t process_started(const struct host *host, pid_t pid)
+{
+	char path[PATH_MAX], text[1024], state = 'Z';
+	const char *behind;
+	uint64_t started = 0;
+
+	if (pid <= 0 ||
+	    sysfs_read_text(sysfs_path(path, "%s/%d/stat", host->proc, (int)pid), text, sizeof(text)))
+		return 0;
+	behind = strrchr(text, ')');
+	if (!behind ||
+	    sscanf(behind + 1,
+		   " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %" SCNu64,
+		   &state, &started) != 2 ||
+	    state == 'Z' || state == 'X')
+		return 0;
+	return started;
+}
+
+void journal_set_hang(const struct host *host, struct journal_entry *entry, const char *driver, pid_t writer)
+{
+	struct journal_hang *hang = &entry->hang;
+
+	entry->hangs = true;
+	*hang = (struct journal_hang){ .writer = writer, .since = time(NULL) };
+	hang->started = process_started(host, writer);
+	read_boot(host, hang->boot, sizeof(hang->boot));
+	(void)text_copy(hang->driver, sizeof(hang->driver), driver[0] ? driver : "?");
+}
+
+bool journal_hang_lasts(const struct host *host, const struct journal_entry *entry)
+{
+	char boot[40];
+
+	read_boot(host, boot, sizeof(boot));
+	return entry->hangs && entry->hang.started && strcmp(boot, entry->hang.boot) == 0 &&
+	       process_started(host, entry->hang.writer) == entry->hang.started;
+}
+
+bool journal_in_progress(const struct host *host, const struct host_device *device, char *ret_text,
+			 size_t size)
+{
+	struct journal_entry entry;
+	int64_t seconds;
+
+	if (!journal_find(host, device, &entry))
+		return false;
+	if (journal_hang_lasts(host, &entry)) {
+		seconds = time(NULL) - entry.hang.since;
+		(void)snprintf(ret_text, size,
+			       "bind or unbind in progress: %s has not come back for %" PRId64
+			       " s (process %d is in it)",
+			       entry.hang.driver, seconds > 0 ? seconds : 0, (int)entry.hang.writer);
+		return true;
 	}
-	return sync_folder(host);
+	if (!entry.hangs && (device->driver[0] || entry.origin_unknown))
+		return false;
+	(void)snprintf(ret_text, size, "bind or unbind in progress: it was interrupted halfway");
+	return true;
 }

@@ -13,28 +13,93 @@
 
 #include "base/error.h"
 #include "base/sysfs.h"
+#include "base/text.h"
+#include "host/check-priv.h"
+#include "host/progress-priv.h"
 
-#define PROBES 5
+#define PROBES	 5
+#define USERS_MS 5000 /* for finding out who uses a device */
+
+/* For writes of which none has been seen to hang: they do not get as far as a driver. */
+static int write_plain(const struct host *host, const char *path, const char *text)
+{
+	pid_t writer;
+
+	return host->ops->write(host, path, text, &writer);
+}
 
 int rebind_override(const struct host *host, const struct host_device *device, const char *driver)
 {
 	char path[PATH_MAX], line[80];
 
 	(void)snprintf(line, sizeof(line), "%s\n", driver);
-	return host->ops->write(host, device_path(host, device->bdf, "driver_override", path), line);
+	return write_plain(host, device_path(host, device->bdf, "driver_override", path), line);
 }
 
-int rebind_release(const struct host *host, const struct host_device *device)
+int rebind_remove_id(const struct host *host, const struct host_device *device, const char *driver)
+{
+	char path[PATH_MAX], id[16];
+
+	(void)snprintf(id, sizeof(id), "%04x %04x", device->vendor, device->device);
+	return write_plain(host, sysfs_path(path, "%s/bus/pci/drivers/%s/remove_id", host->sys, driver), id);
+}
+
+struct users_work {
+	const struct host *host;
+	const struct host_device *device;
+};
+
+/* Leaves who uses the device as the error. */
+static int work_users(const void *opaque)
+{
+	const struct users_work *work = opaque;
+	struct findings findings = { 0 };
+	struct usage *usage;
+	int error = usage_create(work->host, &usage);
+
+	if (error)
+		return 0;
+	check_uses(usage, work->device, false, &findings);
+	usage_destroy(usage);
+	if (driver_is_vfio(work->device->driver))
+		check_holders(work->host, work->device, 0, &findings);
+	return findings_error(&findings);
+}
+
+/* In a child with a deadline of its own: what a driver hangs in may hold locks that looking needs as well. */
+void rebind_add_users(const struct host *host, const struct host_device *device)
+{
+	const struct users_work work = { host, device };
+	struct error failure = *error_get(), users;
+	pid_t child;
+	int error = host_in_child(host, USERS_MS, work_users, &work, &child);
+
+	users = *error_get();
+	error_load(&failure);
+	if (!error || error == -ETIMEDOUT)
+		return;
+	error_add("%s", users.because);
+	if (users.remedy[0])
+		error_try("%s", users.remedy);
+}
+
+int rebind_release(const struct host *host, const struct host_device *device, struct rebind_hang *ret_hang)
 {
 	char path[PATH_MAX], driver[64], now[64];
+	pid_t writer = 0;
 	int error = device_driver(host, device->bdf, driver, sizeof(driver));
 
 	if (error || !driver[0])
 		return error;
-	error = host->ops->write(host, device_path(host, device->bdf, "driver/unbind", path), device->text);
+	progress_step(host->progress, "%s: %s is letting go of it", device->text, driver);
+	error = host->ops->write(host, device_path(host, device->bdf, "driver/unbind", path), device->text,
+				 &writer);
 	if (error == -ETIMEDOUT) {
+		*ret_hang = (struct rebind_hang){ .writer = writer };
+		(void)text_copy(ret_hang->driver, sizeof(ret_hang->driver), driver);
 		error_add("%s has not let go of %s yet; it may still do so", driver, device->text);
-		return error_try("handfast check %s    (says who holds it)", device->text);
+		rebind_add_users(host, device);
+		return error_try("handfast check %s    (says whether it is still in progress)", device->text);
 	}
 	/* ENODEV: it was released by somebody else at the same time, which serves as well. */
 	if (error && error != -ENODEV)
@@ -45,11 +110,16 @@ int rebind_release(const struct host *host, const struct host_device *device)
 	return error;
 }
 
-int rebind_probe(const struct host *host, const struct host_device *device)
+int rebind_probe(const struct host *host, const struct host_device *device, struct rebind_hang *ret_hang)
 {
 	char path[PATH_MAX];
+	pid_t writer = 0;
+	int error = host->ops->write(host, sysfs_path(path, "%s/bus/pci/drivers_probe", host->sys),
+				     device->text, &writer);
 
-	return host->ops->write(host, sysfs_path(path, "%s/bus/pci/drivers_probe", host->sys), device->text);
+	if (error == -ETIMEDOUT)
+		*ret_hang = (struct rebind_hang){ .writer = writer, .driver = "the kernel's driver" };
+	return error;
 }
 
 bool rebind_has_driver(const struct host *host, const char *driver)
@@ -60,12 +130,16 @@ bool rebind_has_driver(const struct host *host, const char *driver)
 }
 
 /* By the device's modalias, as udev would; by the driver's name, which is often the module's. */
-static void load_driver(const struct host *host, const struct host_device *device, const char *driver)
+static int load_driver(const struct host *host, const struct host_device *device, const char *driver)
 {
+	int error = 0;
+
+	progress_step(host->progress, "%s: loading %s", device->text, driver);
 	if (!rebind_has_driver(host, driver) && device->modalias[0])
-		(void)host->ops->load_module(host, device->modalias);
-	if (!rebind_has_driver(host, driver))
-		(void)host->ops->load_module(host, driver);
+		error = host->ops->load_module(host, device->modalias);
+	if (error != -ETIMEDOUT && !rebind_has_driver(host, driver))
+		error = host->ops->load_module(host, driver);
+	return error == -ETIMEDOUT ? error : 0;
 }
 
 /* After a probe that was to end with this driver. -EIO: the device is without. */
@@ -93,10 +167,12 @@ static int look(const struct host *host, const struct host_device *device, const
  * last driver is still on its way out (its link is gone by then, it itself is not), as after a command
  * that was killed while its last write went on.
  */
-static int probe_until_bound(const struct host *host, const struct host_device *device, const char *driver)
+static int probe_until_bound(const struct host *host, const struct host_device *device, const char *driver,
+			     struct rebind_hang *ret_hang)
 {
 	int error = 0;
 
+	progress_step(host->progress, "%s: %s is taking it", device->text, driver);
 	for (unsigned attempt = 0; attempt < PROBES; attempt++) {
 		const struct timespec pause = {
 			.tv_sec = host->settle_ms / 1000,
@@ -105,9 +181,11 @@ static int probe_until_bound(const struct host *host, const struct host_device *
 
 		if (attempt)
 			(void)nanosleep(&pause, NULL);
-		error = rebind_probe(host, device);
-		if (error == -ETIMEDOUT)
-			return error;
+		error = rebind_probe(host, device, ret_hang);
+		if (error == -ETIMEDOUT) {
+			(void)text_copy(ret_hang->driver, sizeof(ret_hang->driver), driver);
+			return error_add("%s has not taken %s yet; it may still do so", driver, device->text);
+		}
 		/* What became of it says more than how the write ended. */
 		error = look(host, device, driver);
 		if (error != -EIO)
@@ -117,20 +195,25 @@ static int probe_until_bound(const struct host *host, const struct host_device *
 }
 
 /* The way to a driver, from whatever the device is bound to. */
-static int move_to(const struct host *host, const struct host_device *device, const char *driver)
+static int move_to(const struct host *host, const struct host_device *device, const char *driver,
+		   struct rebind_hang *ret_hang)
 {
 	int error = rebind_override(host, device, driver);
 
 	if (!error)
-		error = rebind_release(host, device);
+		error = rebind_release(host, device, ret_hang);
 	if (error || !driver[0])
 		return error;
-	load_driver(host, device, driver);
-	return probe_until_bound(host, device, driver);
+	error = load_driver(host, device, driver);
+	if (error) {
+		(void)text_copy(ret_hang->driver, sizeof(ret_hang->driver), driver);
+		return error;
+	}
+	return probe_until_bound(host, device, driver, ret_hang);
 }
 
 int rebind_to(const struct host *host, const struct host_device *device, const char *driver,
-	      const char *override_after)
+	      const char *override_after, struct rebind_hang *ret_hang)
 {
 	char now[64];
 	int error = device_driver(host, device->bdf, now, sizeof(now));
@@ -138,7 +221,7 @@ int rebind_to(const struct host *host, const struct host_device *device, const c
 	if (error)
 		return error;
 	if (strcmp(now, driver) != 0)
-		error = move_to(host, device, driver);
+		error = move_to(host, device, driver, ret_hang);
 	if (error && error != -ETIMEDOUT) {
 		struct error why = *error_get();
 

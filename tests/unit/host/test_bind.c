@@ -407,8 +407,13 @@ static void test_unbind_without_journal(void **state)
 	/* A dynamic id of new_id's: vfio-pci takes it again. */
 	tree_device(tree, "0000:04:00.0", 0x1234, 0x11e8, 0x00ff00, "vfio-pci", 17);
 	assert_int_equal(run(tree, false, "0000:04:00.0", NULL, false, &output), -EBUSY);
-	assert_non_null(strstr(tree_error(tree),
-			       "try:     echo 1234 11e8 > /sys/bus/pci/drivers/vfio-pci/remove_id"));
+	assert_string_equal(tree_error(tree),
+			    "cannot give back 0000:04:00.0\n"
+			    "  because: vfio-pci took 0000:04:00.0 again, although nothing tells it to any "
+			    "more: somebody "
+			    "gave it the device's identity through new_id\n"
+			    "  try:     handfast unbind --remove-id 0000:04:00.0\n"
+			    "           echo 1234 11e8 > /sys/bus/pci/drivers/vfio-pci/remove_id");
 }
 
 static void test_a_device_without_driver_stays_so(void **state)

@@ -477,7 +477,7 @@ static void test_giving_back_that_takes_too_long_goes_on_alone(void **state)
 	child = child_of_ours();
 	assert_int_equal(broker_bind_managed(broker), 0);
 	/* Another command is at work. */
-	assert_int_equal(journal_lock(&tree->host, &lock), 0);
+	assert_int_equal(journal_lock(&tree->host, NULL, &lock), 0);
 	assert_int_equal(broker_stop(broker), -ETIMEDOUT);
 	snprintf(wanted, sizeof(wanted),
 		 "cannot give back 0000:01:00.0\n"

@@ -19,10 +19,11 @@ static void test_a_write_arrives(void **state)
 {
 	struct tree *tree = *state;
 	char path[PATH_MAX];
+	pid_t writer = 0;
 
 	tree_file(tree, "attribute", "%s", "");
 	snprintf(path, sizeof(path), "%s/attribute", tree->root);
-	assert_int_equal(host_write(&tree->host, path, NVME), 0);
+	assert_int_equal(host_write(&tree->host, path, NVME, &writer), 0);
 	assert_string_equal(tree_read(tree, "attribute"), NVME);
 }
 
@@ -30,9 +31,10 @@ static void test_a_failure_comes_back_whole(void **state)
 {
 	struct tree *tree = *state;
 	char path[PATH_MAX];
+	pid_t writer = 0;
 
 	snprintf(path, sizeof(path), "%s/no/attribute", tree->root);
-	assert_int_equal(host_write(&tree->host, path, "x"), -ENOENT);
+	assert_int_equal(host_write(&tree->host, path, "x", &writer), -ENOENT);
 	assert_string_equal(tree_error(tree), "/no/attribute: No such file or directory");
 }
 
@@ -41,11 +43,12 @@ static void test_a_hang_is_given_up(void **state)
 {
 	struct tree *tree = *state;
 	char path[PATH_MAX];
+	pid_t writer = 0;
 
 	snprintf(path, sizeof(path), "%s/pipe", tree->root);
 	assert_int_equal(mkfifo(path, 0600), 0);
 	tree->host.write_ms = 50;
-	assert_int_equal(host_write(&tree->host, path, "x"), -ETIMEDOUT);
+	assert_int_equal(host_write(&tree->host, path, "x", &writer), -ETIMEDOUT);
 	assert_string_equal(tree_error(tree), "the write to /pipe did not come back within 1 seconds");
 	while (waitpid(-1, NULL, 0) > 0)
 		;
@@ -56,13 +59,14 @@ static void test_the_writer_holds_nothing_of_ours(void **state)
 {
 	struct tree *tree = *state;
 	char path[PATH_MAX], byte;
+	pid_t writer = 0;
 	int ours[2];
 
 	assert_int_equal(pipe(ours), 0);
 	snprintf(path, sizeof(path), "%s/pipe", tree->root);
 	assert_int_equal(mkfifo(path, 0600), 0);
 	tree->host.write_ms = 50;
-	assert_int_equal(host_write(&tree->host, path, "x"), -ETIMEDOUT);
+	assert_int_equal(host_write(&tree->host, path, "x", &writer), -ETIMEDOUT);
 	close(ours[1]);
 	assert_int_equal(read(ours[0], &byte, 1), 0);
 	close(ours[0]);

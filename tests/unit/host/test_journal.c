@@ -25,7 +25,7 @@ static void lock_once(struct tree *tree)
 {
 	int lock;
 
-	assert_int_equal(journal_lock(&tree->host, &lock), 0);
+	assert_int_equal(journal_lock(&tree->host, NULL, &lock), 0);
 	close(lock);
 }
 
@@ -80,7 +80,7 @@ static void test_the_lock_keeps_others_out(void **state)
 	char path[PATH_MAX];
 	int lock, other;
 
-	assert_int_equal(journal_lock(&tree->host, &lock), 0);
+	assert_int_equal(journal_lock(&tree->host, NULL, &lock), 0);
 	snprintf(path, sizeof(path), "%s/lock", tree->state);
 	other = open(path, O_RDWR);
 	assert_true(other >= 0);
@@ -99,7 +99,7 @@ static void test_a_folder_that_cannot_be_is_named(void **state)
 
 	snprintf(state_folder, sizeof(state_folder), "%s/pci.ids/x", tree->root);
 	tree->host.state = state_folder;
-	assert_int_equal(journal_lock(&tree->host, &lock), -ENOTDIR);
+	assert_int_equal(journal_lock(&tree->host, NULL, &lock), -ENOTDIR);
 	assert_string_equal(tree_error(tree),
 			    "create the folder /pci.ids/x, where handfast remembers each device's "
 			    "driver: Not a directory\n  try:     mkdir -p /pci.ids/x    (as root, on a file "

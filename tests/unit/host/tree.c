@@ -108,8 +108,22 @@ const char *tree_driver_of(struct tree *tree, const char *bdf)
 	return tree->text;
 }
 
+static bool group_has_vfio(struct tree *tree, const char *group)
+{
+	char path[PATH_MAX], full[PATH_MAX];
+	auto_dir DIR *dir =
+		opendir(at(tree, sysfs_path(path, "sys/kernel/iommu_groups/%s/devices", group), full));
+	struct dirent *item;
+
+	while (dir && (item = readdir(dir))) {
+		if (item->d_name[0] != '.' && driver_is_vfio(tree_driver_of(tree, item->d_name)))
+			return true;
+	}
+	return false;
+}
+
 /* The group's node is there while a member is bound to vfio. */
-static void update_node(struct tree *tree, const char *bdf, const char *driver)
+static void update_node(struct tree *tree, const char *bdf)
 {
 	char path[PATH_MAX], full[PATH_MAX], group[16];
 
@@ -117,10 +131,10 @@ static void update_node(struct tree *tree, const char *bdf, const char *driver)
 	if (sysfs_read_link(at(tree, path, full), group, sizeof(group)))
 		return;
 	sysfs_path(path, "dev/vfio/%s", group);
-	if (driver_is_vfio(driver))
-		tree_file(tree, path, "%s", "");
-	else
+	if (!group_has_vfio(tree, group))
 		(void)unlink(at(tree, path, full));
+	else if (!tree_has(tree, path))
+		tree_file(tree, path, "%s", "");
 }
 
 void tree_bind(struct tree *tree, const char *bdf, const char *driver)
@@ -135,7 +149,7 @@ void tree_bind(struct tree *tree, const char *bdf, const char *driver)
 	} else {
 		(void)unlink(at(tree, path, full));
 	}
-	update_node(tree, bdf, driver);
+	update_node(tree, bdf);
 }
 
 void tree_device(struct tree *tree, const char *bdf, unsigned vendor, unsigned device, unsigned class_code,
@@ -234,7 +248,9 @@ static void probe(struct tree *tree, const char *bdf)
 	}
 	(void)text_copy(wanted, sizeof(wanted),
 			tree_read(tree, sysfs_path(path, "sys/bus/pci/devices/%s/driver_override", bdf)));
-	if (strcmp(wanted, "(null)") == 0)
+	if (strcmp(wanted, "(null)") == 0 && tree->dynamic_id)
+		(void)text_copy(wanted, sizeof(wanted), "vfio-pci");
+	else if (strcmp(wanted, "(null)") == 0)
 		(void)text_copy(wanted, sizeof(wanted),
 				tree_read(tree, sysfs_path(path, "sys/bus/pci/devices/%s/native", bdf)));
 	if (!wanted[0] || !tree_has(tree, sysfs_path(path, "sys/bus/pci/drivers/%s", wanted)))
@@ -243,7 +259,7 @@ static void probe(struct tree *tree, const char *bdf)
 		tree_bind(tree, bdf, wanted);
 }
 
-static void react(struct tree *tree, const char *path, const char *text)
+static int react(struct tree *tree, const char *path, const char *text)
 {
 	char bdf[PATH_MAX] = "", file[PATH_MAX];
 	const char *name = strrchr(path, '/') + 1, *devices = strstr(path, "/devices/");
@@ -260,26 +276,45 @@ static void react(struct tree *tree, const char *path, const char *text)
 		assert_string_equal(bdf, text);
 		assert_true(tree_driver_of(tree, bdf)[0]);
 		tree_bind(tree, bdf, "");
+	} else if (strcmp(name, "remove_id") == 0) {
+		if (!tree->dynamic_id)
+			return error_sys(ENODEV, "write to %s", path);
+		tree->dynamic_id = false;
 	} else {
 		assert_string_equal(name, "drivers_probe");
 		probe(tree, text);
 	}
+	return 0;
 }
 
-static int fake_write(const struct host *host, const char *path, const char *text)
+static int fake_write(const struct host *host, const char *path, const char *text, pid_t *ret_writer)
 {
 	struct tree *tree = host->opaque;
 
 	tree->writes++;
-	if (tree->writes != tree->fail_at) {
-		react(tree, path, text);
-		return 0;
-	}
+	if (tree->writes != tree->fail_at)
+		return react(tree, path, text);
 	if (tree->fail_after)
-		react(tree, path, text);
+		(void)react(tree, path, text);
 	if (!tree->fail_errno)
 		_exit(0);
+	if (tree->fail_errno == ETIMEDOUT)
+		*ret_writer = tree->writer;
 	return error_sys(tree->fail_errno, "write to %s", path);
+}
+
+static int fake_own(const struct host *host, const char *path, uid_t user)
+{
+	struct tree *tree = host->opaque;
+
+	tree->writes++;
+	if (tree->writes != tree->fail_at || tree->fail_after)
+		assert_int_equal(host_own(host, path, user), 0);
+	if (tree->writes != tree->fail_at)
+		return 0;
+	if (!tree->fail_errno)
+		_exit(0);
+	return error_sys(tree->fail_errno, "chown %s", path);
 }
 
 static int fake_load_module(const struct host *host, const char *name)
@@ -313,6 +348,7 @@ void tree_create(struct tree *tree)
 	static const struct host_ops ops = {
 		.write = fake_write,
 		.load_module = fake_load_module,
+		.own = fake_own,
 		.addresses = fake_addresses,
 	};
 	static const char *const folders[] = { "sys/bus/pci/devices", "sys/bus/pci/drivers",
@@ -326,6 +362,7 @@ void tree_create(struct tree *tree)
 	(void)snprintf(tree->proc, sizeof(tree->proc), "%s/proc", tree->root);
 	(void)snprintf(tree->dev, sizeof(tree->dev), "%s/dev", tree->root);
 	(void)snprintf(tree->state, sizeof(tree->state), "%s/state", tree->root);
+	(void)snprintf(tree->run, sizeof(tree->run), "%s/run", tree->root);
 	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++)
 		tree_folder(tree, folders[i]);
 	tree_file(tree, "sys/bus/pci/drivers_probe", "%s", "");
@@ -339,6 +376,7 @@ void tree_create(struct tree *tree)
 		.proc = tree->proc,
 		.dev = tree->dev,
 		.state = tree->state,
+		.run = tree->run,
 		.pci_ids = strdup(sysfs_path(path, "%s/pci.ids", tree->root)),
 		.ops = &ops,
 		.write_ms = 1000,

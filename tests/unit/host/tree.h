@@ -18,12 +18,14 @@
 
 struct tree {
 	char root[64];
-	char sys[80], proc[80], dev[80], state[80];
+	char sys[80], proc[80], dev[80], state[80], run[80];
 	struct host host;
 	unsigned writes;       /* so far */
 	unsigned fail_at;      /* the write that fails (1: the first); 0: none */
 	int fail_errno;	       /* how: an errno; 0: the process ends there as if killed */
 	bool fail_after;       /* it takes effect all the same, before it fails */
+	pid_t writer;	       /* who is left in a write that hangs (ETIMEDOUT) */
+	bool dynamic_id;       /* new_id told vfio-pci to take whatever has no override */
 	unsigned probes_lost;  /* this many probes do nothing */
 	const char *refuses;   /* a driver whose probe takes no device; or NULL */
 	const char *module;    /* a driver that load_module() brings; or NULL */
