@@ -5,18 +5,25 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "host/guest-map.h"
 
 #define GIB	   (UINT64_C(1) << 30)
 #define HIGH_START (4 * GIB)
 
+/* The checks of a host's device go by these. */
+_Static_assert(LAYOUT_LOW_RAM_MAX == GUEST_LOW_RAM_MAX, "RAM below 4 GiB");
+_Static_assert(LAYOUT_MMIO32_START == GUEST_MMIO32_START, "PCI window below 4 GiB");
+_Static_assert(LAYOUT_MMIO32_SIZE == GUEST_MMIO32_SIZE, "PCI window below 4 GiB");
+_Static_assert(HIGH_START == GUEST_MMIO64_START, "PCI window above 4 GiB");
+
 /* AMD's IOMMUs do not translate this stretch (HyperTransport's), so a device could never reach RAM there.
  * Kept free on every machine, so that a device can be plugged in later and guests move between hosts.
  * Source: AMD I/O Virtualization Technology Specification 3.00, table 3; Linux, reserved_regions. */
-#define HOLE_START UINT64_C(0xfd00000000)
-#define HOLE_END   UINT64_C(0x10000000000)
+#define HOLE_START GUEST_HOLE_START
+#define HOLE_END   GUEST_HOLE_END
 
 /* No more than this much window: page tables and quirks of guests grow with it. */
-#define MMIO64_MAX (UINT64_C(1) << 40)
+#define MMIO64_MAX GUEST_MMIO64_MAX
 
 static uint64_t least(uint64_t a, uint64_t b)
 {

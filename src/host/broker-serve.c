@@ -198,14 +198,7 @@ static int open_container(const struct host *host, int *ret_fd)
 		*ret_fd = fd;
 		return 0;
 	}
-	if (errno == EACCES || errno == EPERM) {
-		node_denied(path, errno);
-	} else if (errno == ENOENT || errno == ENODEV) {
-		error_set(errno, "%s: the kernel's VFIO is not loaded", path);
-		error_try("modprobe vfio-pci    (as root)");
-	} else {
-		error_sys(errno, "%s", path);
-	}
+	(void)check_container_denied(path, errno);
 	return error_tried("open %s", path);
 }
 

@@ -32,8 +32,7 @@ const char *check_device_title(const struct host *host, const struct host_device
 	return ret_text;
 }
 
-/* Whether a start binds this device by itself. */
-static bool will_be_bound(const struct check_scope *scope, const char *name)
+bool check_will_be_bound(const struct check_scope *scope, const char *name)
 {
 	char text[BDF_TEXT_SIZE];
 
@@ -51,7 +50,7 @@ static void check_driver(const struct host_device *device, const struct check_sc
 		findings_ok(findings, "driver", "bound to %s", device->driver);
 		return;
 	}
-	if (will_be_bound(scope, device->text)) {
+	if (check_will_be_bound(scope, device->text)) {
 		findings_ok(findings, "driver", "bound to vfio-pci before the start");
 		return;
 	}
@@ -62,46 +61,6 @@ static void check_driver(const struct host_device *device, const struct check_sc
 		findings_obstacle(findings, "driver", ENODEV,
 				  "%s is bound to no driver; it has to be vfio-pci", device->text);
 	findings_cure(findings, "handfast bind %s", device->text);
-}
-
-/* Who makes the group unviable; the device itself is check_driver()'s to name. */
-void check_group(const struct host *host, const struct host_device *device, const struct check_scope *scope,
-		 struct findings *findings)
-{
-	struct iommu_group group = { 0 };
-	char cure[1024];
-	size_t used = 0, culprits = 0;
-
-	if (group_load(host, device->group, &group)) {
-		findings_obstacle_error(findings, "group");
-		return;
-	}
-	for (size_t i = 0; i < group.count; i++) {
-		const struct group_member *member = &group.members[i];
-
-		if (!member->blocks || strcmp(member->name, device->text) == 0 ||
-		    will_be_bound(scope, member->name))
-			continue;
-		culprits++;
-		findings_obstacle(findings, "group", EBUSY, "IOMMU group %u is not viable: %s is bound to %s",
-				  group.number, member->name, member->driver);
-		if (member->is_pci)
-			findings_cure(findings, "handfast bind %s", member->name);
-	}
-	if (!culprits) {
-		cure[0] = '\0';
-		for (size_t i = 0; i < group.count && used < sizeof(cure); i++) {
-			const struct group_member *member = &group.members[i];
-
-			if (strcmp(member->name, device->text) == 0)
-				continue;
-			used += (size_t)snprintf(cure + used, sizeof(cure) - used, ", %s (%s)", member->name,
-						 member->driver[0] ? member->driver : "no driver");
-		}
-		findings_ok(findings, "group", "IOMMU group %u: %s%s", group.number,
-			    cure[0] ? "with " : "the device alone", cure[0] ? cure + 2 : "");
-	}
-	group_fini(&group);
 }
 
 static void check_node(const struct host *host, const struct host_device *device, struct findings *findings)
@@ -170,29 +129,63 @@ void check_holders(const struct host *host, const struct host_device *device, pi
 	}
 }
 
-static void check_reset(const struct host_device *device, struct findings *findings)
+/* A bridge's class, but a device's header: the kernel would hand it out. */
+static const char *chipset_part(uint32_t class_code)
 {
-	if (device->can_reset)
-		findings_ok(findings, "reset", "%s",
-			    device->reset_methods[0] ? device->reset_methods
-						     : "possible; this kernel does not say how");
+	switch (class_code >> 8) {
+	case 0x0600:
+		return "a host bridge";
+	case 0x0601:
+		return "an ISA bridge";
+	case 0x0602:
+		return "an EISA bridge";
+	case 0x0603:
+		return "an MCA bridge";
+	case 0x0605:
+		return "a PCMCIA bridge";
+	default:
+		return NULL;
+	}
+}
+
+bool check_kind(const struct host_device *device, struct findings *findings)
+{
+	const char *part = chipset_part(device->class_code);
+
+	if (device->is_bridge)
+		findings_obstacle(findings, "kind", EINVAL,
+				  "%s is a bridge; only devices behind bridges can be assigned",
+				  device->text);
+	else if (part)
+		findings_obstacle(findings, "kind", EINVAL,
+				  "%s is %s: a part of this machine, which may stop working without it, and "
+				  "nothing that a guest could use",
+				  device->text, part);
 	else
-		findings_warning(findings, "reset",
-				 "the kernel knows no way to reset this device by itself: a guest may meet "
-				 "it as the last "
-				 "user left it");
+		return true;
+	findings_cure(findings, "handfast list    (shows the devices there are)");
+	return false;
+}
+
+/* A VFIO driver cannot map a BAR that the boot console draws on. Another driver takes the console over, or
+ * check_uses() has said so. */
+static void check_framebuffer(const struct host *host, const struct host_device *device,
+			      struct findings *findings)
+{
+	struct use use;
+
+	if (!usage_framebuffer(host, device, &use))
+		return;
+	findings_obstacle(findings, "use", EBUSY, "%s is in use: %s", device->text, use.what);
+	if (use.cure[0])
+		findings_cure(findings, "%s", use.cure);
 }
 
 void check_device(const struct host *host, const struct host_device *device, const struct check_scope *scope,
 		  struct findings *findings)
 {
-	if (device->is_bridge) {
-		findings_obstacle(findings, "kind", EINVAL,
-				  "%s is a bridge; only devices behind bridges can be assigned",
-				  device->text);
-		findings_cure(findings, "handfast list    (shows the devices there are)");
+	if (!check_kind(device, findings))
 		return;
-	}
 	if (!device->has_group) {
 		findings_obstacle(findings, "group", ENODEV,
 				  "%s has no IOMMU group: it is not behind an IOMMU", device->text);
@@ -201,26 +194,42 @@ void check_device(const struct host *host, const struct host_device *device, con
 	}
 	check_driver(device, scope, findings);
 	check_group(host, device, scope, findings);
+	check_reserved(host, device, findings);
 	if (driver_is_vfio(device->driver)) {
+		check_container(host, findings);
 		check_node(host, device, findings);
 		check_holders(host, device, scope ? scope->vm : 0, findings);
+		check_framebuffer(host, device, findings);
 	}
-	check_reset(device, findings);
-	if (strcmp(device->power_state, "D3cold") == 0)
-		findings_warning(findings, "power", "in D3cold; it is woken when it is opened");
+	check_sriov(host, device, findings);
+	check_bars(host, device, findings);
+	check_reset(host, device, findings);
+	check_power(host, device, findings);
+}
+
+/* The host's obstacles, without what is well with it. */
+static void check_host_for_device(const struct host *host, struct findings *findings)
+{
+	struct findings all = { 0 };
+
+	check_iommu(host, &all);
+	check_interrupt_remapping(host, &all);
+	check_drivers(host, &all);
+	findings_take_obstacles(findings, &all);
 }
 
 void check_assignable(const struct host *host, const struct host_device *device,
 		      const struct check_scope *scope, struct findings *findings)
 {
 	(void)text_copy(findings->subject, sizeof(findings->subject), device->text);
-	if (!device->is_bridge && !device->has_group) {
-		check_iommu(host, findings);
-		if (findings_obstructed(findings))
-			return;
+	if (device->is_bridge) {
+		check_kind(device, findings);
+		return;
 	}
-	check_device(host, device, scope, findings);
-	check_interrupt_remapping(host, findings);
+	check_host_for_device(host, findings);
+	/* Without an IOMMU there are no groups, and what follows would only say the same. */
+	if (check_has_iommu(host) || !findings_obstructed(findings))
+		check_device(host, device, scope, findings);
 }
 
 void check_uses(struct usage *usage, const struct host_device *device, bool forced, struct findings *findings)

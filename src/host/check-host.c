@@ -1,130 +1,39 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Whether this host can pass devices through: the IOMMU and why it is not there, interrupt remapping,
- * the VFIO drivers.
+ * The host, whatever the device.
  *
- * Sources: Linux Documentation/ABI/testing/sysfs-class-iommu and sysfs-kernel-iommu_groups,
- * admin-guide/kernel-parameters.txt; ACPI tables DMAR (Intel VT-d), IVRS (AMD-Vi), IORT (Arm). Whether
- * interrupts are remapped has no attribute of its own: the names of the interrupt controllers in
- * /proc/interrupts begin with "IR-" when they are.
+ * Sources: whether interrupts are remapped has no attribute of its own: the names of the interrupt
+ * controllers in /proc/interrupts begin with "IR-" when they are. Huge pages: Linux
+ * Documentation/admin-guide/mm/transhuge.rst and hugetlbpage.rst.
  */
-#include <ctype.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/sysfs.h"
+#include "base/text.h"
 #include "host/check-priv.h"
+#include "host/kernel-priv.h"
 #include "host/memlock-priv.h"
+#include "host/surroundings-priv.h"
 
-/* Whether the kernel's command line has this word; a word that ends in '=' finds any value. */
-static bool booted_with(const struct host *host, const char *word)
+static void explain_no_remapping(const struct host *host, struct findings *findings)
 {
-	char path[PATH_MAX], text[4096];
-	char *rest = text, *next;
-	size_t length = strlen(word);
+	bool switched_off = kernel_booted_with_value(host, "intremap", "off");
 
-	if (sysfs_read_text(sysfs_path(path, "%s/cmdline", host->proc), text, sizeof(text)))
-		return false;
-	while ((next = strsep(&rest, " \t\n"))) {
-		if (strncmp(next, word, length) == 0 && (word[length - 1] == '=' || !next[length]))
-			return true;
-	}
-	return false;
-}
-
-/* The names in a folder, as "a, b, c"; returns how many there are. */
-static unsigned count_entries(const char *path, char *ret_names, size_t size)
-{
-	auto_dir DIR *dir = opendir(path);
-	struct dirent *entry;
-	unsigned count = 0;
-	size_t used = 0;
-
-	ret_names[0] = '\0';
-	while (dir && (entry = readdir(dir))) {
-		if (entry->d_name[0] == '.')
-			continue;
-		if (used < size)
-			used += (size_t)snprintf(ret_names + used, size - used, "%s%s", count ? ", " : "",
-						 entry->d_name);
-		count++;
-	}
-	return count;
-}
-
-static bool has_table(const struct host *host, const char *table)
-{
-	char path[PATH_MAX];
-
-	return sysfs_exists(sysfs_path(path, "%s/firmware/acpi/tables/%s", host->sys, table));
-}
-
-/* How a word gets onto the kernel's command line; Debian's way, which most distributions share. */
-#define SET_PARAMETER "in GRUB_CMDLINE_LINUX of /etc/default/grub, then update-grub and reboot"
-
-/* No group exists: the firmware, the command line or the kernel is why. */
-static void explain_no_iommu(const struct host *host, struct findings *findings)
-{
-	static const char *const off[] = { "intel_iommu=off", "amd_iommu=off", "iommu=off" };
-	bool dmar = has_table(host, "DMAR"), ivrs = has_table(host, "IVRS"), iort = has_table(host, "IORT");
-
-	for (size_t i = 0; i < sizeof(off) / sizeof(off[0]); i++) {
-		if (!booted_with(host, off[i]))
-			continue;
-		findings_obstacle(findings, "iommu", ENODEV,
-				  "the IOMMU is off: the kernel was started with %s", off[i]);
-		findings_cure(findings, "remove %s " SET_PARAMETER, off[i]);
-		return;
-	}
-	if (dmar && !booted_with(host, "intel_iommu=")) {
-		findings_obstacle(
-			findings, "iommu", ENODEV,
-			"the IOMMU is off: the firmware offers one (ACPI table DMAR), but the kernel "
-			"was started without intel_iommu=on");
-		findings_cure(findings, "add intel_iommu=on " SET_PARAMETER);
-	} else if (dmar || ivrs || iort) {
-		findings_obstacle(
-			findings, "iommu", ENODEV,
-			"the IOMMU is off: the firmware offers one (ACPI table %s), but this kernel "
-			"does not drive it",
-			dmar ? "DMAR" : (ivrs ? "IVRS" : "IORT"));
-		findings_cure(findings,
-			      "dmesg | grep -i -e DMAR -e AMD-Vi -e SMMU    (says why); or a kernel "
-			      "with its driver (%s)",
-			      dmar ? "CONFIG_INTEL_IOMMU"
-				   : (ivrs ? "CONFIG_AMD_IOMMU" : "CONFIG_ARM_SMMU_V3"));
-	} else {
-		findings_obstacle(findings, "iommu", ENODEV,
-				  "this host has no IOMMU: the firmware offers none (no ACPI table DMAR or "
-				  "IVRS)");
-		findings_cure(findings,
-			      "switch on VT-d (Intel) or AMD-Vi (often called IOMMU) in the firmware "
-			      "setup; inside a virtual machine, give it a virtual IOMMU");
-	}
-}
-
-static unsigned count_groups(const struct host *host)
-{
-	char path[PATH_MAX], names[8];
-
-	return count_entries(sysfs_path(path, "%s/kernel/iommu_groups", host->sys), names, sizeof(names));
-}
-
-void check_iommu(const struct host *host, struct findings *findings)
-{
-	char path[PATH_MAX], units[256];
-	unsigned count = count_groups(host);
-
-	if (!count) {
-		explain_no_iommu(host, findings);
-		return;
-	}
-	count_entries(sysfs_path(path, "%s/class/iommu", host->sys), units, sizeof(units));
-	findings_ok(findings, "iommu", "on (%s), %u group%s", units[0] ? units : "of unknown kind", count,
-		    count == 1 ? "" : "s");
+	findings_obstacle(
+		findings, "interrupts", EPERM,
+		"the IOMMU does not remap interrupts%s: a guest with a device could raise any interrupt "
+		"on this host, so the kernel refuses",
+		switched_off ? " (the kernel was started with intremap=off)" : "");
+	if (switched_off)
+		findings_cure(findings, "remove intremap=off " CHECK_SET_PARAMETER);
+	else
+		findings_cure(findings, "switch on interrupt remapping (also called x2APIC) in the firmware "
+					"setup; dmesg | grep -i remapping    (says why it is off)");
 }
 
 void check_interrupt_remapping(const struct host *host, struct findings *findings)
@@ -132,13 +41,16 @@ void check_interrupt_remapping(const struct host *host, struct findings *finding
 	char path[PATH_MAX], unsafe[8] = "";
 	auto_free char *text = NULL;
 
-	if (!count_groups(host))
+	if (!check_has_iommu(host) ||
+	    sysfs_read_file(sysfs_path(path, "%s/interrupts", host->proc), &text, NULL))
 		return;
-	/* Only PCs have I/O APICs, and only there is remapping a question: elsewhere the interrupt
-	 * translation service does it by design. */
-	if (sysfs_read_file(sysfs_path(path, "%s/interrupts", host->proc), &text, NULL) ||
-	    !strstr(text, "IO-APIC"))
+	/* Only PCs have I/O APICs, and only there is remapping a question: an Arm host's interrupt
+	 * translation service knows which device writes to it. */
+	if (!strstr(text, "IO-APIC")) {
+		if (strstr(text, "ITS-"))
+			findings_ok(findings, "interrupts", "told apart by device (GIC's ITS)");
 		return;
+	}
 	if (strstr(text, "IR-")) {
 		findings_ok(findings, "interrupts", "remapped by the IOMMU");
 		return;
@@ -146,68 +58,84 @@ void check_interrupt_remapping(const struct host *host, struct findings *finding
 	(void)sysfs_read_text(
 		sysfs_path(path, "%s/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts", host->sys),
 		unsafe, sizeof(unsafe));
-	if (unsafe[0] == 'Y') {
+	if (unsafe[0] == 'Y')
 		findings_warning(
 			findings, "interrupts",
 			"not remapped by the IOMMU, and allow_unsafe_interrupts is set: a guest with a "
 			"device can raise any interrupt on this host");
+	else
+		explain_no_remapping(host, findings);
+}
+
+/* Guest memory is anonymous memory with MADV_HUGEPAGE. */
+static void check_transparent_pages(const struct host *host, struct findings *findings)
+{
+	char path[PATH_MAX], modes[64];
+
+	if (sysfs_read_text(sysfs_path(path, "%s/kernel/mm/transparent_hugepage/enabled", host->sys), modes,
+			    sizeof(modes))) {
+		findings_warning(findings, "hugepages",
+				 "this kernel has no transparent huge pages: a guest's memory comes in small "
+				 "pages, which is slower, most of all when it is locked for a device");
+		findings_cure(findings, "a kernel with CONFIG_TRANSPARENT_HUGEPAGE");
+	} else if (strstr(modes, "[never]")) {
+		findings_warning(
+			findings, "hugepages",
+			"transparent huge pages are off: a guest's memory comes in small pages, which "
+			"is slower, most of all when it is locked for a device");
+		findings_cure(findings, "echo madvise > %s    (as root)", path);
+	} else {
+		findings_ok(findings, "hugepages", "transparent: %s",
+			    strstr(modes, "[always]") ? "always" : "where asked for, as guests do");
+	}
+}
+
+/* One pool of /sys/kernel/mm/hugepages. */
+static void check_pool(const struct host *host, const char *name, struct findings *findings)
+{
+	char path[PATH_MAX], page[32], size[32];
+	uint64_t kilobytes, total = 0, unused = 0;
+
+	if (sscanf(name, "hugepages-%" SCNu64 "kB", &kilobytes) != 1)
+		return;
+	(void)sysfs_read_u64(sysfs_path(path, "%s/kernel/mm/hugepages/%s/free_hugepages", host->sys, name),
+			     &unused);
+	if (sysfs_read_u64(sysfs_path(path, "%s/kernel/mm/hugepages/%s/nr_hugepages", host->sys, name),
+			   &total) ||
+	    !total)
+		return;
+	text_size(kilobytes * 1024, page, sizeof(page));
+	text_size(unused * kilobytes * 1024, size, sizeof(size));
+	if (!unused) {
+		findings_ok(findings, "hugepages", "hugetlbfs: %" PRIu64 " of %s, all in use", total, page);
 		return;
 	}
-	findings_obstacle(
-		findings, "interrupts", EPERM,
-		"the IOMMU does not remap interrupts%s: a guest with a device could raise any interrupt "
-		"on this host, so the kernel refuses",
-		booted_with(host, "intremap=off") ? " (the kernel was started with intremap=off)" : "");
-	if (booted_with(host, "intremap=off"))
-		findings_cure(findings, "remove intremap=off " SET_PARAMETER);
-	else
-		findings_cure(findings, "switch on interrupt remapping (also called x2APIC) in the firmware "
-					"setup; dmesg | grep -i remapping    (says why it is off)");
+	findings_warning(
+		findings, "hugepages",
+		"hugetlbfs: %" PRIu64 " of %s, %" PRIu64
+		" free: %s that are kept from everything else, and handfast's guests do not use them",
+		total, page, unused, size);
+	findings_cure(findings, "echo 0 > %s    (as root; if nothing else needs them)", path);
 }
 
-/* Whether a list of the kernel's modules (modules.dep, modules.builtin) names this one. */
-static bool listed(const struct host *host, const char *list, const char *module)
-{
-	char path[PATH_MAX], file[64];
-	auto_free char *text = NULL;
-
-	if (sysfs_read_file(sysfs_path(path, "%s/%s", host->modules, list), &text, NULL))
-		return false;
-	(void)snprintf(file, sizeof(file), "/%s.ko", module);
-	return strstr(text, file) != NULL;
-}
-
-/* One driver: there; a module that can be loaded; or in this kernel's gift no more. */
-static void check_module(const struct host *host, struct findings *findings, const char *module,
-			 const char *present, const char *option)
-{
-	if (sysfs_exists(present) || listed(host, "modules.builtin", module)) {
-		findings_ok(findings, "vfio", "%s is ready", module);
-	} else if (listed(host, "modules.dep", module)) {
-		findings_ok(findings, "vfio", "%s is a module, loaded when it is needed", module);
-	} else {
-		findings_obstacle(findings, "vfio", ENOENT,
-				  "this kernel has no %s: it is neither built in nor in %s", module,
-				  host->modules);
-		findings_cure(findings, "a kernel with CONFIG_%s, and its modules installed", option);
-	}
-}
-
-void check_vfio(const struct host *host, struct findings *findings)
+static void check_huge_pages(const struct host *host, struct findings *findings)
 {
 	char path[PATH_MAX];
+	auto_dir DIR *dir = opendir(sysfs_path(path, "%s/kernel/mm/hugepages", host->sys));
+	struct dirent *entry;
 
-	check_module(host, findings, "vfio-pci", sysfs_path(path, "%s/bus/pci/drivers/vfio-pci", host->sys),
-		     "VFIO_PCI");
-	check_module(host, findings, "vfio_iommu_type1",
-		     sysfs_path(path, "%s/module/vfio_iommu_type1", host->sys), "VFIO_IOMMU_TYPE1");
+	check_transparent_pages(host, findings);
+	while (dir && (entry = readdir(dir)))
+		check_pool(host, entry->d_name, findings);
 }
 
 void check_host(const struct host *host, struct findings *findings)
 {
+	surroundings_check(host, findings);
 	check_kvm(host, findings);
 	check_iommu(host, findings);
 	check_interrupt_remapping(host, findings);
 	check_vfio(host, findings);
 	memlock_check(host, findings);
+	check_huge_pages(host, findings);
 }

@@ -5,23 +5,24 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "host/check-json-priv.h"
 #include "host/check-priv.h"
 #include "host/command-priv.h"
 #include "host/commands.h"
 
 /* Prints text with its further lines under the first, `indent` columns in. */
-static void print_lines(const char *text, int indent)
+static void print_lines(FILE *out, const char *text, int indent)
 {
 	const char *end;
 
 	while ((end = strchr(text, '\n'))) {
-		printf("%.*s\n%*s", (int)(end - text), text, indent, "");
+		fprintf(out, "%.*s\n%*s", (int)(end - text), text, indent, "");
 		text = end + 1;
 	}
-	printf("%s\n", text);
+	fprintf(out, "%s\n", text);
 }
 
-static void print_findings(const struct findings *findings)
+static void print_findings(FILE *out, const struct findings *findings)
 {
 	static const char *const words[] = {
 		[FINDING_OK] = "ok",
@@ -32,58 +33,108 @@ static void print_findings(const struct findings *findings)
 	for (size_t i = 0; i < findings->count; i++) {
 		const struct finding *finding = &findings->list[i];
 
-		printf("  %-8s  %-10s  ", words[finding->level], finding->topic);
-		print_lines(finding->what, 24);
+		fprintf(out, "  %-8s  %-10s  ", words[finding->level], finding->topic);
+		print_lines(out, finding->what, 24);
 		if (finding->cure) {
-			printf("%24stry: ", "");
-			print_lines(finding->cure, 29);
+			fprintf(out, "%24stry: ", "");
+			print_lines(out, finding->cure, 29);
 		}
 	}
 }
 
-/* Everything about one device; returns whether it could be handed out as it is. */
-static bool check_one(const struct host *host, struct usage *usage, struct bdf bdf)
+/* What one run has found out so far. */
+struct run {
+	const struct host *host;
+	struct usage *usage;
+	FILE *out;
+	struct json_object *json_devices; /* NULL: text is wanted */
+	bool ready;
+};
+
+static void check_one(struct run *run, struct bdf bdf)
 {
 	struct findings findings = { 0 };
 	struct host_device device;
 	char title[256];
-	bool ready;
+	bool exists;
 
 	bdf_format(bdf, findings.subject);
-	if (device_load(host, bdf, &device)) {
-		printf("\n%s\n", findings.subject);
-		findings_obstacle_error(&findings, "device");
-	} else {
-		printf("\n%s\n", check_device_title(host, &device, title, sizeof(title)));
-		check_device(host, &device, NULL, &findings);
+	(void)text_copy(title, sizeof(title), findings.subject);
+	exists = device_load(run->host, bdf, &device) == 0;
+	if (exists) {
+		check_device_title(run->host, &device, title, sizeof(title));
+		check_device(run->host, &device, NULL, &findings);
 		/* A VFIO driver's users are VMs, and named by check_device(). */
 		if (device.driver[0] && !driver_is_vfio(device.driver))
-			check_uses(usage, &device, false, &findings);
+			check_uses(run->usage, &device, false, &findings);
+	} else {
+		findings_obstacle_error(&findings, "device");
 	}
-	print_findings(&findings);
-	ready = !findings_obstructed(&findings);
+	run->ready &= !findings_obstructed(&findings);
+	if (run->json_devices) {
+		json_object_array_add(
+			run->json_devices,
+			check_json_device(run->host, findings.subject, exists ? &device : NULL, &findings));
+	} else {
+		fprintf(run->out, "\n%s\n", title);
+		print_findings(run->out, &findings);
+	}
 	findings_fini(&findings);
-	return ready;
 }
 
-static bool check_this_host(const struct host *host)
+static void check_all(struct run *run, const struct bdf *devices, size_t count)
 {
 	struct findings findings = { 0 };
-	bool ready;
+	struct json_object *json_host = NULL;
 
-	check_host(host, &findings);
-	printf("this host\n");
-	print_findings(&findings);
-	ready = !findings_obstructed(&findings);
+	check_host(run->host, &findings);
+	run->ready = !findings_obstructed(&findings);
+	if (run->json_devices) {
+		json_host = check_json_findings(&findings);
+	} else {
+		fprintf(run->out, "this host\n");
+		print_findings(run->out, &findings);
+	}
 	findings_fini(&findings);
-	return ready;
+	for (size_t i = 0; i < count; i++)
+		check_one(run, devices[i]);
+	if (run->json_devices) {
+		struct json_object *json = check_json(run->ready, json_host, run->json_devices);
+
+		fprintf(run->out, "%s\n",
+			json_object_to_json_string_ext(json, JSON_C_TO_STRING_PRETTY |
+								     JSON_C_TO_STRING_NOSLASHESCAPE));
+		json_object_put(json);
+	} else {
+		fprintf(run->out, "\n%s\n",
+			run->ready ? "no obstacle" : "not possible as things stand: see the obstacles above");
+	}
+}
+
+int check_print(const struct host *host, const struct bdf *devices, size_t count, bool as_json, FILE *out,
+		bool *ret_ready)
+{
+	struct run run = { .host = host, .out = out };
+	int error = usage_create(host, &run.usage);
+
+	if (error)
+		return error;
+	run.json_devices = as_json ? json_object_new_array() : NULL;
+	check_all(&run, devices, count);
+	usage_destroy(run.usage);
+	*ret_ready = run.ready;
+	return 0;
 }
 
 int host_command_check(int argc, char **argv)
 {
-	static const struct command_spec spec = {
+	bool as_json = false;
+	const struct command_option options[] = {
+		{ .name = "--json", .ret_flag = &as_json },
+	};
+	const struct command_spec spec = {
 		.name = "check",
-		.help = "usage: handfast check [BDF...]\n"
+		.help = "usage: handfast check [--json] [BDF...]\n"
 			"\n"
 			"Says whether this host, and each of the devices named, can be passed through to a "
 			"virtual\n"
@@ -91,36 +142,38 @@ int host_command_check(int argc, char **argv)
 			"cures\n"
 			"it. Changes nothing. Starting a virtual machine makes the same checks.\n"
 			"\n"
-			"The host: KVM, IOMMU and interrupt remapping, the VFIO drivers, the limit on "
-			"locked\n"
-			"memory. A device: its driver, its IOMMU group and who in it is in the way, the node "
-			"and\n"
-			"who may open it, who uses it, how it can be reset.\n"
+			"The host: container or virtual machine, processor and KVM, IOMMU, its mode and "
+			"interrupt\n"
+			"remapping, the VFIO drivers, the limit on locked memory, huge pages. A device: its "
+			"driver,\n"
+			"its IOMMU group and who in it is in the way, reserved memory, its node and who may "
+			"open it,\n"
+			"who uses it, SR-IOV, whether a guest has room for its BARs, how it is reset, "
+			"power.\n"
 			"\n"
 			"  BDF        the device's address, 0000:01:00.0 or 01:00.0, as `handfast list` "
 			"shows it\n"
+			"  --json     one JSON object on standard output, for scripts; its keys are in\n"
+			"             handfast-check(1)\n"
 			"\n"
 			"Exit status: 0 no obstacle, 1 at least one obstacle, 2 usage.\n",
+		.options = options,
+		.option_count = sizeof(options) / sizeof(options[0]),
 		.takes_device = true,
 	};
 	struct command_words words;
-	struct usage *usage = NULL;
 	struct host host;
-	bool ready;
+	bool ready = false;
 	int status;
 
 	if (!command_parse(&spec, argc, argv, &words, &status))
 		return status;
 	host_init(&host);
-	if (usage_create(&host, &usage)) {
-		free(words.devices);
-		return command_failed();
-	}
-	ready = check_this_host(&host);
-	for (size_t i = 0; i < words.count; i++)
-		ready &= check_one(&host, usage, words.devices[i]);
-	usage_destroy(usage);
+	status = COMMAND_OK;
+	if (check_print(&host, words.devices, words.count, as_json, stdout, &ready))
+		status = command_failed();
+	else if (!ready)
+		status = COMMAND_FAILED;
 	free(words.devices);
-	printf("\n%s\n", ready ? "no obstacle" : "not possible as things stand: see the obstacles above");
-	return ready ? COMMAND_OK : COMMAND_FAILED;
+	return status;
 }

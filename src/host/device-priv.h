@@ -11,7 +11,14 @@
 #include "base/bdf.h"
 #include "host/host-priv.h"
 
-#define DEVICE_RESOURCES 7 /* six BARs and the expansion ROM */
+#define DEVICE_BARS	 6
+#define DEVICE_RESOURCES 7 /* the BARs and the expansion ROM */
+
+/* Of resource_flags; Linux include/linux/ioport.h */
+#define DEVICE_RESOURCE_MEMORY	 UINT64_C(0x00000200)
+#define DEVICE_RESOURCE_PREFETCH UINT64_C(0x00002000)
+#define DEVICE_RESOURCE_64BIT	 UINT64_C(0x00100000)
+#define DEVICE_RESOURCE_UNSET	 UINT64_C(0x20000000) /* it has no address */
 
 struct host_device {
 	struct bdf bdf;
@@ -20,6 +27,7 @@ struct host_device {
 	uint16_t vendor, device;
 	uint16_t subsystem_vendor, subsystem_device;
 	uint32_t class_code; /* base class, subclass, interface */
+	bool is_dead;	     /* its configuration space reads all ones */
 	bool is_bridge;	     /* a configuration header other than type 0: vfio-pci takes none of these */
 	char driver[64];     /* "": none */
 	char driver_override[64];
@@ -29,10 +37,13 @@ struct host_device {
 				   say */
 	bool can_reset;
 	char power_state[16];
+	bool d3cold_allowed;
 	char modalias[128];
 	bool is_virtual_function;
 	char physical_function[BDF_TEXT_SIZE];
+	unsigned vf_count, vf_total; /* of a physical function: virtual ones made, and possible */
 	uint64_t resource_sizes[DEVICE_RESOURCES];
+	uint64_t resource_flags[DEVICE_RESOURCES];
 };
 
 /* Both: -ENODEV with the cause and cure where the host has no such function. */

@@ -17,6 +17,7 @@
 
 #define CONFIG_HEADER_TYPE    0x0e
 #define HEADER_TYPE_MASK      0x7f
+#define HEADER_TYPE_NOBODY    0xff
 #define CLASS_BRIDGE_TO_PCI   0x0604
 #define CLASS_BRIDGE_CARDBUS  0x0607
 #define CLASS_BRIDGE_SEMI_PCI 0x0609
@@ -67,22 +68,28 @@ static uint64_t read_number(const struct host *host, struct bdf bdf, const char 
 	return value;
 }
 
-/* From the configuration header, which any user may read; from the class where it cannot be read. */
-static bool read_is_bridge(const struct host *host, struct bdf bdf, uint32_t class_code)
+/* From the configuration header, which any user may read; from the class where it cannot be read, or where
+ * nobody answers (all ones, which no header type is). */
+static void read_header(const struct host *host, struct host_device *device)
 {
 	char path[PATH_MAX];
 	uint8_t type = 0;
-	auto_fd int fd = open(device_path(host, bdf, "config", path), O_RDONLY | O_CLOEXEC);
+	auto_fd int fd = open(device_path(host, device->bdf, "config", path), O_RDONLY | O_CLOEXEC);
+	bool got = fd >= 0 && pread(fd, &type, 1, CONFIG_HEADER_TYPE) == 1;
 
-	if (fd >= 0 && pread(fd, &type, 1, CONFIG_HEADER_TYPE) == 1)
-		return (type & HEADER_TYPE_MASK) != 0;
-	switch (class_code >> 8) {
+	device->is_dead = got && type == HEADER_TYPE_NOBODY;
+	if (got && !device->is_dead) {
+		device->is_bridge = (type & HEADER_TYPE_MASK) != 0;
+		return;
+	}
+	switch (device->class_code >> 8) {
 	case CLASS_BRIDGE_TO_PCI:
 	case CLASS_BRIDGE_CARDBUS:
 	case CLASS_BRIDGE_SEMI_PCI:
-		return true;
+		device->is_bridge = true;
+		break;
 	default:
-		return false;
+		break;
 	}
 }
 
@@ -99,8 +106,10 @@ static void read_resources(const struct host *host, struct host_device *device)
 	for (unsigned i = 0; i < DEVICE_RESOURCES && (line = strsep(&rest, "\n")); i++) {
 		uint64_t start, end, flags;
 
-		if (sscanf(line, "%" SCNx64 " %" SCNx64 " %" SCNx64, &start, &end, &flags) == 3 && flags)
-			device->resource_sizes[i] = end - start + 1;
+		if (sscanf(line, "%" SCNx64 " %" SCNx64 " %" SCNx64, &start, &end, &flags) != 3 || !flags)
+			continue;
+		device->resource_sizes[i] = end - start + 1;
+		device->resource_flags[i] = flags;
 	}
 }
 
@@ -149,11 +158,14 @@ int device_load(const struct host *host, struct bdf bdf, struct host_device *ret
 	device.subsystem_vendor = (uint16_t)read_number(host, bdf, "subsystem_vendor");
 	device.subsystem_device = (uint16_t)read_number(host, bdf, "subsystem_device");
 	device.class_code = (uint32_t)read_number(host, bdf, "class");
-	device.is_bridge = read_is_bridge(host, bdf, device.class_code);
+	read_header(host, &device);
 	read_optional(host, bdf, "reset_method", device.reset_methods, sizeof(device.reset_methods));
 	/* Linux shows "reset" only where it knows a way. */
 	device.can_reset = sysfs_exists(device_path(host, bdf, "reset", path));
 	read_optional(host, bdf, "power_state", device.power_state, sizeof(device.power_state));
+	device.d3cold_allowed = read_number(host, bdf, "d3cold_allowed") != 0;
+	device.vf_count = (unsigned)read_number(host, bdf, "sriov_numvfs");
+	device.vf_total = (unsigned)read_number(host, bdf, "sriov_totalvfs");
 	read_optional(host, bdf, "modalias", device.modalias, sizeof(device.modalias));
 	read_optional(host, bdf, "driver_override", device.driver_override, sizeof(device.driver_override));
 	if (strcmp(device.driver_override, "(null)") == 0)

@@ -48,6 +48,9 @@ void findings_obstacle_error(struct findings *findings, const char *topic);
 /* Adds a line to the cure of the finding added last. */
 void findings_cure(struct findings *findings, const char *cure, ...) __attribute__((format(printf, 2, 3)));
 
+/* Moves the obstacles of `from` behind those of findings, under its subject, and empties `from`. */
+void findings_take_obstacles(struct findings *findings, struct findings *from);
+
 bool findings_obstructed(const struct findings *findings);
 
 /* 0 without an obstacle; else all obstacles as one error: their causes and cures, one below the other,

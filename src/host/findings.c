@@ -94,6 +94,21 @@ void findings_cure(struct findings *findings, const char *cure, ...)
 	last->cure = line;
 }
 
+void findings_take_obstacles(struct findings *findings, struct findings *from)
+{
+	for (size_t i = 0; i < from->count; i++) {
+		struct finding *finding = &from->list[i];
+
+		if (finding->level != FINDING_OBSTACLE)
+			continue;
+		findings_obstacle(findings, finding->topic, finding->errnum, "%s", finding->what);
+		if (finding->cure)
+			findings_cure(findings, "%s", finding->cure);
+	}
+	findings->short_of_memory |= from->short_of_memory;
+	findings_fini(from);
+}
+
 bool findings_obstructed(const struct findings *findings)
 {
 	for (size_t i = 0; i < findings->count; i++) {

@@ -31,6 +31,7 @@ struct host {
 	const char *sys;	    /* "/sys" */
 	const char *proc;	    /* "/proc" */
 	const char *dev;	    /* "/dev" */
+	const char *root;	    /* "": stands before every other path (/run, /boot) */
 	const char *state;	    /* the journal's directory, outlives a reboot */
 	const char *pci_ids;	    /* NULL: where libpci looks */
 	const char *ssh_connection; /* of the caller's session, as sshd sets it; NULL: none */

@@ -314,6 +314,7 @@ void host_init(struct host *host)
 		.sys = "/sys",
 		.proc = "/proc",
 		.dev = "/dev",
+		.root = "",
 		.state = "/var/lib/handfast",
 		.ssh_connection = getenv("SSH_CONNECTION"),
 		.run = "/run",

@@ -18,6 +18,7 @@
 #include "base/cleanup.h"
 #include "base/sysfs.h"
 #include "base/text.h"
+#include "host/check-priv.h"
 
 static const char *at(struct tree *tree, const char *path, char full[PATH_MAX])
 {
@@ -122,7 +123,7 @@ static bool group_has_vfio(struct tree *tree, const char *group)
 	return false;
 }
 
-/* The group's node is there while a member is bound to vfio. */
+/* The group's node is there while a member is bound to vfio; the container's comes with the driver. */
 static void update_node(struct tree *tree, const char *bdf)
 {
 	char path[PATH_MAX], full[PATH_MAX], group[16];
@@ -135,6 +136,8 @@ static void update_node(struct tree *tree, const char *bdf)
 		(void)unlink(at(tree, path, full));
 	else if (!tree_has(tree, path))
 		tree_file(tree, path, "%s", "");
+	if (driver_is_vfio(tree_driver_of(tree, bdf)))
+		tree_file(tree, "dev/vfio/vfio", "container");
 }
 
 void tree_bind(struct tree *tree, const char *bdf, const char *driver)
@@ -351,9 +354,11 @@ void tree_create(struct tree *tree)
 		.own = fake_own,
 		.addresses = fake_addresses,
 	};
-	static const char *const folders[] = { "sys/bus/pci/devices", "sys/bus/pci/drivers",
-					       "sys/class/block",     "sys/class/net",
-					       "proc/self",	      "dev/vfio" };
+	static const char *const folders[] = {
+		"sys/bus/pci/devices",	  "sys/bus/pci/drivers", "sys/class/block",
+		"sys/class/net",	  "proc/self",		 "dev/vfio",
+		"sys/kernel/iommu_groups"
+	};
 	char path[PATH_MAX];
 
 	*tree = (struct tree){ .root = "/tmp/handfast-test-XXXXXX", .addresses = "" };
@@ -375,6 +380,7 @@ void tree_create(struct tree *tree)
 		.sys = tree->sys,
 		.proc = tree->proc,
 		.dev = tree->dev,
+		.root = tree->root,
 		.state = tree->state,
 		.run = tree->run,
 		.pci_ids = strdup(sysfs_path(path, "%s/pci.ids", tree->root)),
@@ -434,4 +440,31 @@ const char *tree_error(struct tree *tree)
 
 	error_format(error_get(), text, sizeof(text));
 	return tree_plain(tree, text);
+}
+
+const char *tree_story(struct tree *tree, struct findings *findings)
+{
+	static const char levels[] = { 'o', 'w', 'X' };
+	char text[8192] = "";
+	size_t used = 0;
+
+	for (size_t i = 0; i < findings->count && used < sizeof(text); i++) {
+		const struct finding *finding = &findings->list[i];
+
+		used += (size_t)snprintf(text + used, sizeof(text) - used, "%c %s: %s%s%s%s\n",
+					 levels[finding->level], finding->topic, finding->what,
+					 finding->cure ? " [" : "", finding->cure ? finding->cure : "",
+					 finding->cure ? "]" : "");
+	}
+	findings_fini(findings);
+	return tree_plain(tree, text);
+}
+
+const char *tree_device_story(struct tree *tree, const char *bdf)
+{
+	struct findings findings = { 0 };
+	struct host_device device = tree_load(tree, bdf);
+
+	check_assignable(&tree->host, &device, NULL, &findings);
+	return tree_story(tree, &findings);
 }

@@ -14,6 +14,7 @@
 #include "base/bdf.h"
 #include "base/error.h"
 #include "host/device-priv.h"
+#include "host/findings-priv.h"
 #include "host/host-priv.h"
 
 struct tree {
@@ -69,6 +70,10 @@ struct host_device tree_load(struct tree *tree, const char *bdf);
 
 /* A text as a golden test wants it: the root cut out wherever it stands. Valid until the next call. */
 const char *tree_plain(struct tree *tree, const char *text);
+/* All findings as text, and freed: "level topic: what [cure]", one a line; level o, w or X. */
+const char *tree_story(struct tree *tree, struct findings *findings);
+/* What a start finds out about a device. */
+const char *tree_device_story(struct tree *tree, const char *bdf);
 /* This thread's error record, formatted and plain. */
 const char *tree_error(struct tree *tree);
 

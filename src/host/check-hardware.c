@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The device itself: its BARs, how it is reset, its power, SR-IOV.
+ *
+ * Sources: Linux Documentation/ABI/testing/sysfs-bus-pci; drivers/pci/pci.c (reset methods: "bus" only for a
+ * function alone on its bus), setup-res.c (a device with an unassigned BAR is not enabled);
+ * drivers/vfio/pci/vfio_pci_core.c (tokens).
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/sysfs.h"
+#include "base/text.h"
+#include "host/check-priv.h"
+#include "host/guest-map.h"
+#include "host/processor-priv.h"
+
+static bool is_memory(const struct host_device *device, unsigned bar)
+{
+	return device->resource_sizes[bar] && (device->resource_flags[bar] & DEVICE_RESOURCE_MEMORY);
+}
+
+/* Only these may stand above 4 GiB: a bridge's window up there is prefetchable. */
+static bool is_wide(const struct host_device *device, unsigned bar)
+{
+	const uint64_t wide = DEVICE_RESOURCE_64BIT | DEVICE_RESOURCE_PREFETCH;
+
+	return (device->resource_flags[bar] & wide) == wide;
+}
+
+static bool has_aligned_room(uint64_t size, uint64_t start, uint64_t end)
+{
+	uint64_t first = (start + size - 1) / size * size;
+
+	return end > start && first < end && end - first >= size;
+}
+
+/* Above 4 GiB, in a guest with little or with very much memory. */
+static bool fits_above(const struct host *host, uint64_t size)
+{
+	unsigned bits = processor_address_bits(host);
+	uint64_t limit = UINT64_C(1) << (bits && bits < 52 ? bits : 52);
+	uint64_t low_end = limit < GUEST_HOLE_START ? limit : GUEST_HOLE_START;
+
+	return has_aligned_room(size, GUEST_MMIO64_START, low_end) ||
+	       (limit > GUEST_HOLE_END && has_aligned_room(size, GUEST_HOLE_END, limit) &&
+		size <= GUEST_MMIO64_MAX);
+}
+
+static bool fits_below(uint64_t size)
+{
+	return has_aligned_room(size, GUEST_MMIO32_START, GUEST_MMIO32_START + GUEST_MMIO32_SIZE);
+}
+
+static void check_bar(const struct host *host, const struct host_device *device, unsigned bar,
+		      struct findings *findings)
+{
+	uint64_t bytes = device->resource_sizes[bar];
+	char path[PATH_MAX], size[32], room[32];
+
+	text_size(bytes, size, sizeof(size));
+	if (device->resource_flags[bar] & DEVICE_RESOURCE_UNSET) {
+		findings_obstacle(findings, "bars", ENOSPC,
+				  "BAR %u (%s) has no address on this host: its firmware and kernel found no "
+				  "room for it, so the device cannot be switched on",
+				  bar, size);
+		findings_cure(findings, "switch on Above 4G Decoding in the firmware setup");
+		findings_cure(findings, "add pci=realloc " CHECK_SET_PARAMETER);
+		return;
+	}
+	if (!is_memory(device, bar) || fits_below(bytes) || (is_wide(device, bar) && fits_above(host, bytes)))
+		return;
+	if (is_wide(device, bar)) {
+		findings_obstacle(
+			findings, "bars", ENOSPC,
+			"BAR %u (%s) is too large for any guest: this processor gives guests %u bits of "
+			"address",
+			bar, size, processor_address_bits(host));
+	} else {
+		text_size(GUEST_MMIO32_SIZE, room, sizeof(room));
+		findings_obstacle(
+			findings, "bars", ENOSPC,
+			"BAR %u (%s) is too large for any guest: it has to stand below 4 GiB, where a "
+			"guest has %s",
+			bar, size, room);
+	}
+	findings_cure(findings, "a smaller BAR, where the device can: %s    (resourceN_resize)",
+		      device_path(host, device->bdf, "", path));
+}
+
+/* Sizes are powers of two, so what fits by its sum fits. */
+static void check_sum_below(const struct host_device *device, struct findings *findings)
+{
+	uint64_t sum = 0;
+	char text[32], room[32];
+
+	for (unsigned i = 0; i < DEVICE_BARS; i++) {
+		if (is_memory(device, i) && !is_wide(device, i))
+			sum += device->resource_sizes[i];
+	}
+	if (sum <= GUEST_MMIO32_SIZE || findings_obstructed(findings))
+		return;
+	findings_obstacle(
+		findings, "bars", ENOSPC,
+		"its BARs that have to stand below 4 GiB take %s together, and a guest has %s there",
+		text_size(sum, text, sizeof(text)), text_size(GUEST_MMIO32_SIZE, room, sizeof(room)));
+}
+
+void check_bars(const struct host *host, const struct host_device *device, struct findings *findings)
+{
+	char list[512] = "", size[32];
+	size_t used = 0, before = findings->count;
+
+	for (unsigned i = 0; i < DEVICE_BARS; i++) {
+		if (!device->resource_sizes[i])
+			continue;
+		check_bar(host, device, i, findings);
+		if (used < sizeof(list))
+			used += (size_t)snprintf(list + used, sizeof(list) - used, "%sBAR %u %s%s",
+						 used ? ", " : "", i,
+						 text_size(device->resource_sizes[i], size, sizeof(size)),
+						 !is_memory(device, i) ? " of I/O ports"
+						 : is_wide(device, i)  ? " above 4 GiB"
+								       : "");
+	}
+	if (findings->count == before)
+		check_sum_below(device, findings);
+	if (findings->count == before && used)
+		findings_ok(findings, "bars", "%s: a guest has room for them", list);
+}
+
+/* The functions that a reset of the device's bus would take along. */
+static void list_neighbours(const struct host *host, const struct host_device *device, char *ret_text,
+			    size_t size)
+{
+	struct host_device *list = NULL;
+	size_t count = 0, used = 0;
+
+	ret_text[0] = '\0';
+	if (device_load_all(host, &list, &count))
+		return;
+	for (size_t i = 0; i < count && used < size; i++) {
+		if (list[i].bdf.domain == device->bdf.domain && list[i].bdf.bus == device->bdf.bus &&
+		    !bdf_equal(list[i].bdf, device->bdf))
+			used += (size_t)snprintf(ret_text + used, size - used, "%s%s", used ? ", " : "",
+						 list[i].text);
+	}
+	free(list);
+}
+
+void check_reset(const struct host *host, const struct host_device *device, struct findings *findings)
+{
+	char neighbours[256];
+
+	if (device->can_reset) {
+		findings_ok(findings, "reset", "%s",
+			    device->reset_methods[0] ? device->reset_methods
+						     : "possible; this kernel does not say how");
+		return;
+	}
+	list_neighbours(host, device, neighbours, sizeof(neighbours));
+	findings_warning(findings, "reset",
+			 "the kernel knows no way to reset this device by itself: a guest may meet it as the "
+			 "last user left it%s%s",
+			 neighbours[0] ? "; a reset of its bus would take along " : "", neighbours);
+}
+
+void check_power(const struct host *host, const struct host_device *device, struct findings *findings)
+{
+	char path[PATH_MAX];
+
+	if (device->is_dead) {
+		findings_obstacle(findings, "power", EIO,
+				  "%s does not answer: its configuration space reads all ones; it has lost "
+				  "power, hangs, or is gone",
+				  device->text);
+		findings_cure(findings, "echo 1 > %s; echo 1 > %s/bus/pci/rescan    (as root)",
+			      device_path(host, device->bdf, "remove", path), host->sys);
+		findings_cure(findings, "switch the machine off and on: a restart alone leaves it powered");
+	} else if (strcmp(device->power_state, "D3cold") == 0) {
+		findings_warning(
+			findings, "power",
+			"without power (D3cold) while unused; it is woken when it is opened, which some "
+			"devices do not survive");
+		if (device->d3cold_allowed)
+			findings_cure(findings, "echo 0 > %s    (as root; if it does not come back)",
+				      device_path(host, device->bdf, "d3cold_allowed", path));
+	} else if (device->power_state[0] && strcmp(device->power_state, "unknown") != 0) {
+		findings_ok(findings, "power", "%s%s", device->power_state,
+			    strcmp(device->power_state, "D3hot") == 0 ? "; woken when it is opened" : "");
+	}
+}
+
+static void check_virtual_function(const struct host *host, const struct host_device *device,
+				   struct findings *findings)
+{
+	char driver[64] = "";
+	struct bdf physical;
+
+	if (bdf_parse(device->physical_function, &physical) == 0)
+		(void)device_driver(host, physical, driver, sizeof(driver));
+	if (!driver_is_vfio(driver)) {
+		findings_ok(findings, "sriov", "a virtual function of %s (%s)", device->physical_function,
+			    driver[0] ? driver : "no driver");
+		return;
+	}
+	findings_obstacle(findings, "sriov", EACCES,
+			  "%s is a virtual function of %s, which is bound to %s itself: the kernel asks for "
+			  "the token that the physical function's user has set, and handfast has none",
+			  device->text, device->physical_function, driver);
+	findings_cure(findings, "handfast unbind %s    (its own driver can then make virtual functions anew)",
+		      device->physical_function);
+}
+
+void check_sriov(const struct host *host, const struct host_device *device, struct findings *findings)
+{
+	if (device->is_virtual_function)
+		check_virtual_function(host, device, findings);
+	else if (device->vf_count && driver_is_vfio(device->driver))
+		findings_warning(
+			findings, "sriov",
+			"a physical function with %u virtual functions: while a VM has one of those, "
+			"the kernel asks for a token, which handfast does not have",
+			device->vf_count);
+	else if (device->vf_total)
+		findings_ok(findings, "sriov", "a physical function, %u of %u virtual functions made",
+			    device->vf_count, device->vf_total);
+}

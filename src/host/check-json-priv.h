@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef HANDFAST_HOST_CHECK_JSON_PRIV_H
+#define HANDFAST_HOST_CHECK_JSON_PRIV_H
+
+/* What `check --json` prints; its schema stands in docs/json.md and in handfast-check(1), and keys are only
+ * ever added. Objects are the caller's to put; NULL where memory is short. */
+#include <json-c/json.h>
+#include <stdbool.h>
+
+#include "host/device-priv.h"
+#include "host/findings-priv.h"
+#include "host/host-priv.h"
+
+struct json_object *check_json_findings(const struct findings *findings);
+
+/* device NULL: there is no such device. */
+struct json_object *check_json_device(const struct host *host, const char *bdf,
+				      const struct host_device *device, const struct findings *findings);
+
+/* Takes over host_findings and the array of devices. */
+struct json_object *check_json(bool ready, struct json_object *host_findings, struct json_object *devices);
+
+#endif
