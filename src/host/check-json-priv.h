@@ -11,6 +11,13 @@
 #include "host/findings-priv.h"
 #include "host/host-priv.h"
 
+/* What `list --json` says in the same way: BARs, ways to reset (empty: none, or not said), a text's lines
+ * (NULL for NULL), a number as "0x8086". */
+struct json_object *check_json_bars(const struct host_device *device);
+struct json_object *check_json_reset_methods(const struct host_device *device);
+struct json_object *check_json_lines(const char *text);
+void check_json_add_hex(struct json_object *object, const char *key, unsigned value, int digits);
+
 struct json_object *check_json_findings(const struct findings *findings);
 
 /* device NULL: there is no such device. */

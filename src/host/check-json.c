@@ -15,7 +15,7 @@ static struct json_object *text_or_null(const char *text)
 	return text && text[0] ? json_object_new_string(text) : NULL;
 }
 
-static void add_hex(struct json_object *object, const char *key, unsigned value, int digits)
+void check_json_add_hex(struct json_object *object, const char *key, unsigned value, int digits)
 {
 	char text[16];
 
@@ -23,7 +23,7 @@ static void add_hex(struct json_object *object, const char *key, unsigned value,
 	json_object_object_add(object, key, json_object_new_string(text));
 }
 
-static struct json_object *lines(const char *text)
+struct json_object *check_json_lines(const char *text)
 {
 	struct json_object *array;
 
@@ -56,7 +56,7 @@ struct json_object *check_json_findings(const struct findings *findings)
 		json_object_object_add(object, "level", json_object_new_string(levels[finding->level]));
 		json_object_object_add(object, "topic", json_object_new_string(finding->topic));
 		json_object_object_add(object, "what", json_object_new_string(finding->what));
-		json_object_object_add(object, "cure", lines(finding->cure));
+		json_object_object_add(object, "cure", check_json_lines(finding->cure));
 		json_object_array_add(array, object);
 	}
 	return array;
@@ -89,7 +89,7 @@ static struct json_object *group_object(const struct host *host, const struct ho
 	return object;
 }
 
-static struct json_object *bar_array(const struct host_device *device)
+struct json_object *check_json_bars(const struct host_device *device)
 {
 	struct json_object *array = json_object_new_array();
 
@@ -114,7 +114,7 @@ static struct json_object *bar_array(const struct host_device *device)
 	return array;
 }
 
-static struct json_object *reset_array(const struct host_device *device)
+struct json_object *check_json_reset_methods(const struct host_device *device)
 {
 	struct json_object *array = json_object_new_array();
 	const char *at = device->reset_methods;
@@ -134,9 +134,9 @@ static void add_identity(struct json_object *object, const struct host *host,
 	struct names *names = names_open(host);
 	char name[128];
 
-	add_hex(object, "vendor", device->vendor, 4);
-	add_hex(object, "device", device->device, 4);
-	add_hex(object, "class", device->class_code, 6);
+	check_json_add_hex(object, "vendor", device->vendor, 4);
+	check_json_add_hex(object, "device", device->device, 4);
+	check_json_add_hex(object, "class", device->class_code, 6);
 	names_device(names, device->vendor, device->device, name, sizeof(name));
 	json_object_object_add(object, "name", json_object_new_string(name));
 	names_close(names);
@@ -154,8 +154,8 @@ struct json_object *check_json_device(const struct host *host, const char *bdf,
 		add_identity(object, host, device);
 		json_object_object_add(object, "driver", text_or_null(device->driver));
 		json_object_object_add(object, "group", group_object(host, device));
-		json_object_object_add(object, "bars", bar_array(device));
-		json_object_object_add(object, "reset_methods", reset_array(device));
+		json_object_object_add(object, "bars", check_json_bars(device));
+		json_object_object_add(object, "reset_methods", check_json_reset_methods(device));
 		json_object_object_add(object, "power_state", text_or_null(device->power_state));
 		json_object_object_add(object, "physical_function", text_or_null(device->physical_function));
 		json_object_object_add(object, "virtual_functions", json_object_new_int64(device->vf_count));

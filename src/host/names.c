@@ -67,3 +67,32 @@ const char *names_class(struct names *names, uint32_t class_code, char *ret_text
 		(void)snprintf(ret_text, size, "class %04x", class_code >> 8);
 	return ret_text;
 }
+
+/* A class without such a subclass goes by the base class's name, with the number behind it in brackets. */
+static void base_class(struct pci_access *access, uint32_t class_code, char *ret_text, size_t size)
+{
+	char text[128];
+	const char *found = pci_lookup_name(access, text, sizeof(text), PCI_LOOKUP_CLASS | LOOKUP,
+					    (int)(class_code >> 16 << 8 | 0xff));
+
+	(void)text_copy(ret_text, size, found ? found : "");
+	ret_text[strcspn(ret_text, "[")] = '\0';
+}
+
+bool names_class_has(struct names *names, uint32_t class_code, const char *part)
+{
+	struct pci_access *access = (struct pci_access *)names;
+	char text[128];
+	const char *interface = NULL;
+
+	if (strcasestr(names_class(names, class_code, text, sizeof(text)), part))
+		return true;
+	if (!access)
+		return false;
+	base_class(access, class_code, text, sizeof(text));
+	if (strcasestr(text, part))
+		return true;
+	interface = pci_lookup_name(access, text, sizeof(text), PCI_LOOKUP_PROGIF | LOOKUP,
+				    (int)(class_code >> 8), (int)(class_code & 0xff));
+	return interface && strcasestr(interface, part);
+}

@@ -8,6 +8,7 @@
  *
  * Source: Linux Documentation/ABI/testing/sysfs-dev (/sys/dev/char).
  */
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,20 +67,47 @@ void usage_load_nodes(struct usage *usage)
 	}
 }
 
+/* Which block device it is by its number, else by its name. */
+static size_t find_block(const struct usage *usage, const struct usage_open *open, const struct stat *status)
+{
+	for (size_t i = 0; i < usage->block_count; i++) {
+		const struct usage_block *block = &usage->blocks[i];
+
+		if (status ? S_ISBLK(status->st_mode) && block->major == major(status->st_rdev) &&
+				     block->minor == minor(status->st_rdev)
+			   : strcmp(block->name, open->name) == 0)
+			return i;
+	}
+	return SIZE_MAX;
+}
+
+static size_t find_node(const struct usage *usage, const struct usage_open *open, const struct stat *status)
+{
+	for (size_t i = 0; i < usage->node_count; i++) {
+		const struct usage_node *node = &usage->nodes[i];
+
+		if (status ? S_ISCHR(status->st_mode) && node->major == major(status->st_rdev) &&
+				     node->minor == minor(status->st_rdev)
+			   : strcmp(node->name, open->name) == 0)
+			return i;
+	}
+	return SIZE_MAX;
+}
+
 static void add_device_open(struct usage *usage, const struct process_open *open)
 {
 	struct usage_open *added = usage_grow(usage, &usage->opens, &usage->open_count, sizeof(*added));
 	struct stat status;
+	bool is_device;
 
 	if (!added)
 		return;
 	added->process = *open->process;
 	text_copy_printable(added->name, sizeof(added->name), open->path + strlen(usage->host->dev) + 1);
-	if (stat(open->descriptor, &status) == 0 && (S_ISCHR(status.st_mode) || S_ISBLK(status.st_mode))) {
-		added->major = major(status.st_rdev);
-		added->minor = minor(status.st_rdev);
-		added->block = S_ISBLK(status.st_mode);
-	}
+	is_device =
+		stat(open->descriptor, &status) == 0 && (S_ISCHR(status.st_mode) || S_ISBLK(status.st_mode));
+	added->block = find_block(usage, added, is_device ? &status : NULL);
+	added->node = find_node(usage, added, is_device ? &status : NULL);
 }
 
 static void add_socket(struct usage *usage, const struct process_open *open)
@@ -113,40 +141,6 @@ void usage_load_opens(struct usage *usage)
 	process_each_open(usage->host, "", add_open, usage);
 }
 
-static bool matches(const struct usage_open *open, const char *name, unsigned major, unsigned minor)
-{
-	if (open->major || open->minor)
-		return open->major == major && open->minor == minor;
-	return name[0] && strcmp(open->name, name) == 0;
-}
-
-static bool is_open_disk(struct usage *usage, const struct usage_open *open)
-{
-	for (size_t i = 0; i < usage->block_count; i++) {
-		struct usage_block *block = &usage->blocks[i];
-
-		if (block->marked && (open->block || !open->major) &&
-		    matches(open, block->name, block->major, block->minor)) {
-			block->accounted = true;
-			return true;
-		}
-	}
-	return false;
-}
-
-static bool is_open_node(const struct usage *usage, const struct usage_open *open,
-			 const struct host_device *device)
-{
-	for (size_t i = 0; i < usage->node_count && !open->block; i++) {
-		const struct usage_node *node = &usage->nodes[i];
-
-		if (matches(open, node->name, node->major, node->minor) &&
-		    usage_belongs(usage, node->real, device))
-			return true;
-	}
-	return false;
-}
-
 static bool is_open_group(const struct usage_open *open, const struct host_device *device)
 {
 	char node[32];
@@ -155,9 +149,14 @@ static bool is_open_group(const struct usage_open *open, const struct host_devic
 	return device->has_group && strcmp(open->name, node) == 0;
 }
 
-static bool is_of_device(struct usage *usage, const struct usage_open *open, const struct host_device *device)
+static bool is_of_device(const struct usage *usage, const struct usage_open *open,
+			 const struct host_device *device)
 {
-	return is_open_disk(usage, open) || is_open_group(open, device) || is_open_node(usage, open, device);
+	if (open->block != SIZE_MAX && usage->blocks[open->block].marked)
+		return true;
+	if (open->node != SIZE_MAX && usage_belongs(usage, usage->nodes[open->node].real, device))
+		return true;
+	return is_open_group(open, device);
 }
 
 static void add_cure(const struct usage *usage, const struct process *process, struct use *use)
@@ -198,7 +197,7 @@ static void add_process(const struct usage *usage, const struct usage_open *open
 
 /* How many other nodes of the device the process has open, from the one at `first` on: its descriptors
  * stand together. */
-static size_t count_others(struct usage *usage, size_t first, const struct host_device *device,
+static size_t count_others(const struct usage *usage, size_t first, const struct host_device *device,
 			   size_t *ret_next)
 {
 	const struct usage_open *opens = usage->opens;
@@ -219,6 +218,10 @@ void usage_of_nodes(struct usage *usage, const struct host_device *device, struc
 {
 	size_t next;
 
+	for (size_t i = 0; i < usage->open_count; i++) {
+		if (usage->opens[i].block != SIZE_MAX)
+			usage->blocks[usage->opens[i].block].accounted = true;
+	}
 	for (size_t i = 0; i < usage->open_count; i = next) {
 		next = i + 1;
 		if (!is_of_device(usage, &usage->opens[i], device))

@@ -63,9 +63,9 @@ struct usage_node {
 
 struct usage_open {
 	struct process process;
-	char name[64];	       /* of what is open, below /dev */
-	unsigned major, minor; /* 0, 0 where it is no device */
-	bool block;
+	char name[64]; /* of what is open, below /dev */
+	size_t block;  /* which block device it is, SIZE_MAX: none */
+	size_t node;   /* which character device it is, SIZE_MAX: none that we know */
 };
 
 struct usage {
@@ -127,7 +127,7 @@ const char *usage_block_text(const struct usage *usage, const struct usage_block
 void usage_of_disks(struct usage *usage, struct usage_collection *uses);
 void usage_of_claims(struct usage *usage, struct usage_collection *uses);
 
-/* The character devices, and who has which node open. */
+/* The character devices, and who has which node open (after usage_load_blocks). */
 void usage_load_nodes(struct usage *usage);
 void usage_load_opens(struct usage *usage);
 void usage_of_nodes(struct usage *usage, const struct host_device *device, struct usage_collection *uses);

@@ -115,20 +115,18 @@ static void add_functions(struct usage *usage, const struct host_device *device,
 			  struct usage_collection *uses)
 {
 	char path[PATH_MAX], name[BDF_TEXT_SIZE];
-	uint64_t number = 0;
 	size_t used = 0;
-	struct use *use;
+	struct use *use = device->vf_count ? usage_add(uses, USE_FUNCTIONS, false) : NULL;
 
-	(void)sysfs_read_u64(device_path(usage->host, device->bdf, "sriov_numvfs", path), &number);
-	use = number ? usage_add(uses, USE_FUNCTIONS, false) : NULL;
 	if (!use)
 		return;
 	usage_print(use->what, sizeof(use->what),
 		    "%s has %u virtual functions, which vanish when its driver lets it go", device->text,
-		    (unsigned)number);
-	usage_print(use->brief, sizeof(use->brief), "%u VFs", (unsigned)number);
-	usage_print(use->cure, sizeof(use->cure), "echo 0 > %s", path);
-	for (unsigned i = 0; i < number; i++) {
+		    device->vf_count);
+	usage_print(use->brief, sizeof(use->brief), "%u VFs", device->vf_count);
+	usage_print(use->cure, sizeof(use->cure), "echo 0 > %s",
+		    device_path(usage->host, device->bdf, "sriov_numvfs", path));
+	for (unsigned i = 0; i < device->vf_count; i++) {
 		char attribute[32];
 		struct use inner;
 

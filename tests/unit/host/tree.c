@@ -168,7 +168,7 @@ void tree_device(struct tree *tree, const char *bdf, unsigned vendor, unsigned d
 		{ "class", class_code },
 	};
 
-	sysfs_path(base, "sys/devices/pci0000:00/%s", bdf);
+	sysfs_path(base, "%s/%s", tree->parent, bdf);
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		tree_file(tree, sysfs_path(path, "%s/%s", base, numbers[i].name), "0x%04x\n",
 			  numbers[i].value);
@@ -361,7 +361,9 @@ void tree_create(struct tree *tree)
 	};
 	char path[PATH_MAX];
 
-	*tree = (struct tree){ .root = "/tmp/handfast-test-XXXXXX", .addresses = "" };
+	*tree = (struct tree){ .root = "/tmp/handfast-test-XXXXXX",
+			       .parent = "sys/devices/pci0000:00",
+			       .addresses = "" };
 	assert_non_null(mkdtemp(tree->root));
 	(void)snprintf(tree->sys, sizeof(tree->sys), "%s/sys", tree->root);
 	(void)snprintf(tree->proc, sizeof(tree->proc), "%s/proc", tree->root);

@@ -21,15 +21,16 @@ struct tree {
 	char root[64];
 	char sys[80], proc[80], dev[80], state[80], run[80];
 	struct host host;
-	unsigned writes;       /* so far */
-	unsigned fail_at;      /* the write that fails (1: the first); 0: none */
-	int fail_errno;	       /* how: an errno; 0: the process ends there as if killed */
-	bool fail_after;       /* it takes effect all the same, before it fails */
-	pid_t writer;	       /* who is left in a write that hangs (ETIMEDOUT) */
-	bool dynamic_id;       /* new_id told vfio-pci to take whatever has no override */
-	unsigned probes_lost;  /* this many probes do nothing */
-	const char *refuses;   /* a driver whose probe takes no device; or NULL */
-	const char *module;    /* a driver that load_module() brings; or NULL */
+	unsigned writes;      /* so far */
+	unsigned fail_at;     /* the write that fails (1: the first); 0: none */
+	int fail_errno;	      /* how: an errno; 0: the process ends there as if killed */
+	bool fail_after;      /* it takes effect all the same, before it fails */
+	pid_t writer;	      /* who is left in a write that hangs (ETIMEDOUT) */
+	bool dynamic_id;      /* new_id told vfio-pci to take whatever has no override */
+	unsigned probes_lost; /* this many probes do nothing */
+	const char *refuses;  /* a driver whose probe takes no device; or NULL */
+	const char *module;   /* a driver that load_module() brings; or NULL */
+	const char *parent; /* the folder that tree_device() puts devices in: a host bridge's or a bridge's */
 	const char *addresses; /* of every network interface; or "eth0=10.0.0.2;br0=..." of each */
 	char text[ERROR_TEXT_SIZE];
 };
@@ -48,7 +49,8 @@ bool tree_has(struct tree *tree, const char *path);
 const char *tree_read(struct tree *tree, const char *path);
 
 void tree_driver(struct tree *tree, const char *driver);
-/* An endpoint below pci0000:00, bound to its native driver ("": has none), in a group (< 0: none). */
+/* An endpoint below tree->parent (pci0000:00), bound to its native driver ("": has none), in a group (< 0:
+ * none). */
 void tree_device(struct tree *tree, const char *bdf, unsigned vendor, unsigned device, unsigned class_code,
 		 const char *driver, int group);
 /* What the device is bound to now, "" for none. */
