@@ -1,66 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* bind and unbind on a made-up host whose kernel fails, hangs or dies at every write in turn. */
-#include "unit.h"
+#include "binding.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "host/bind-priv.h"
 #include "host/journal-priv.h"
-
-#define OVERRIDE(bdf) "sys/bus/pci/devices/" bdf "/driver_override"
-#define JOURNAL(bdf)  "state/" bdf ".device"
-
-/* What the last command printed. */
-struct output {
-	char out[1024], notes[2048];
-};
 
 static int run(struct tree *tree, bool bind, const char *first, const char *second, bool force,
 	       struct output *ret_output)
 {
-	struct bdf list[2];
-	size_t count = 0;
-	FILE *out = fmemopen(ret_output->out, sizeof(ret_output->out), "w");
-	FILE *notes = fmemopen(ret_output->notes, sizeof(ret_output->notes), "w");
-	int error;
-
-	assert_non_null(out);
-	assert_non_null(notes);
-	memset(ret_output, 0, sizeof(*ret_output));
-	list[count++] = tree_bdf(first);
-	if (second)
-		list[count++] = tree_bdf(second);
-	error = bind ? bind_devices(&tree->host, list, count, &(struct bind_options){ .force = force }, out,
-				    notes)
-		     : unbind_devices(&tree->host, list, count, &(struct unbind_options){ 0 }, out, notes);
-	fclose(out);
-	fclose(notes);
-	return error;
-}
-
-static void expect_native(struct tree *tree)
-{
-	assert_string_equal(tree_driver_of(tree, NVME), "nvme");
-	assert_string_equal(tree_driver_of(tree, NIC), "e1000e");
-	assert_string_equal(tree_read(tree, OVERRIDE(NVME)), "(null)");
-	assert_string_equal(tree_read(tree, OVERRIDE(NIC)), "(null)");
-	assert_false(tree_has(tree, JOURNAL(NVME)));
-	assert_false(tree_has(tree, JOURNAL(NIC)));
-}
-
-static void expect_bound(struct tree *tree)
-{
-	assert_string_equal(tree_driver_of(tree, NVME), "vfio-pci");
-	assert_string_equal(tree_driver_of(tree, NIC), "vfio-pci");
-	assert_string_equal(tree_read(tree, OVERRIDE(NVME)), "vfio-pci");
-	assert_true(tree_has(tree, JOURNAL(NVME)));
-	assert_true(tree_has(tree, JOURNAL(NIC)));
+	return bind ? do_bind(tree, first, second, (struct bind_options){ .force = force }, ret_output)
+		    : do_unbind(tree, first, second, AS_IS_UNBIND, ret_output);
 }
 
 static void test_there_and_back(void **state)

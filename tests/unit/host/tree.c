@@ -290,10 +290,14 @@ static int react(struct tree *tree, const char *path, const char *text)
 	return 0;
 }
 
-static int fake_write(const struct host *host, const char *path, const char *text, pid_t *ret_writer)
+static void step(struct tree *tree)
 {
-	struct tree *tree = host->opaque;
+	if (tree->step)
+		tree->step();
+}
 
+static int answer_write(struct tree *tree, const char *path, const char *text, pid_t *ret_writer)
+{
 	tree->writes++;
 	if (tree->writes != tree->fail_at)
 		return react(tree, path, text);
@@ -306,15 +310,31 @@ static int fake_write(const struct host *host, const char *path, const char *tex
 	return error_sys(tree->fail_errno, "write to %s", path);
 }
 
+static int fake_write(const struct host *host, const char *path, const char *text, pid_t *ret_writer)
+{
+	struct tree *tree = host->opaque;
+	int error;
+
+	step(tree);
+	tree->inside = true;
+	error = answer_write(tree, path, text, ret_writer);
+	tree->inside = false;
+	step(tree);
+	return error;
+}
+
 static int fake_own(const struct host *host, const char *path, uid_t user)
 {
 	struct tree *tree = host->opaque;
 
+	step(tree);
 	tree->writes++;
 	if (tree->writes != tree->fail_at || tree->fail_after)
 		assert_int_equal(host_own(host, path, user), 0);
-	if (tree->writes != tree->fail_at)
+	if (tree->writes != tree->fail_at) {
+		step(tree);
 		return 0;
+	}
 	if (!tree->fail_errno)
 		_exit(0);
 	return error_sys(tree->fail_errno, "chown %s", path);
@@ -324,6 +344,8 @@ static int fake_load_module(const struct host *host, const char *name)
 {
 	struct tree *tree = host->opaque;
 
+	if (strncmp(name, "pci:", 4) == 0 && tree->alias_module)
+		tree_driver(tree, tree->alias_module);
 	if (!tree->module || strcmp(tree->module, name) != 0)
 		return error_set(ENOENT, "modprobe %s failed", name);
 	tree_driver(tree, name);

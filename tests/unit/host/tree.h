@@ -21,15 +21,18 @@ struct tree {
 	char root[64];
 	char sys[80], proc[80], dev[80], state[80], run[80];
 	struct host host;
-	unsigned writes;      /* so far */
-	unsigned fail_at;     /* the write that fails (1: the first); 0: none */
-	int fail_errno;	      /* how: an errno; 0: the process ends there as if killed */
-	bool fail_after;      /* it takes effect all the same, before it fails */
-	pid_t writer;	      /* who is left in a write that hangs (ETIMEDOUT) */
-	bool dynamic_id;      /* new_id told vfio-pci to take whatever has no override */
-	unsigned probes_lost; /* this many probes do nothing */
-	const char *refuses;  /* a driver whose probe takes no device; or NULL */
-	const char *module;   /* a driver that load_module() brings; or NULL */
+	unsigned writes;	  /* so far */
+	unsigned fail_at;	  /* the write that fails (1: the first); 0: none */
+	int fail_errno;		  /* how: an errno; 0: the process ends there as if killed */
+	bool fail_after;	  /* it takes effect all the same, before it fails */
+	pid_t writer;		  /* who is left in a write that hangs (ETIMEDOUT) */
+	bool dynamic_id;	  /* new_id told vfio-pci to take whatever has no override */
+	unsigned probes_lost;	  /* this many probes do nothing */
+	const char *refuses;	  /* a driver whose probe takes no device; or NULL */
+	const char *module;	  /* a driver that load_module() brings; or NULL */
+	const char *alias_module; /* the one that it brings for any device's modalias; or NULL */
+	void (*step)(void);	  /* called before and after everything that is done to the host; or NULL */
+	bool inside;		  /* the made-up kernel is at work */
 	const char *parent; /* the folder that tree_device() puts devices in: a host bridge's or a bridge's */
 	const char *addresses; /* of every network interface; or "eth0=10.0.0.2;br0=..." of each */
 	char text[ERROR_TEXT_SIZE];
