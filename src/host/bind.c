@@ -231,6 +231,17 @@ static int roll_back(struct tasks *tasks, bool with_nodes, size_t last)
 	return error;
 }
 
+/* An unbind was killed between its first two writes: the device is still ours, the override is not. */
+static int mend_override(const struct host *host, const struct task *task)
+{
+	const struct host_device *device = &task->device;
+
+	if (!task->skip || !task->has_entry || task->entry.origin_unknown ||
+	    strcmp(device->driver_override, device->driver) == 0)
+		return 0;
+	return rebind_override(host, device, device->driver);
+}
+
 static int bind_all(struct tasks *tasks, const struct bind_options *options, const struct handover_user *user)
 {
 	sigset_t before;
@@ -238,9 +249,10 @@ static int bind_all(struct tasks *tasks, const struct bind_options *options, con
 
 	host_hold_signals(&before);
 	for (size_t i = 0; i < tasks->count && !error; i++) {
-		if (tasks->list[i].skip && !user)
-			continue;
-		if (bind_one(&tasks->host, options, user, &tasks->list[i]))
+		error = mend_override(&tasks->host, &tasks->list[i]);
+		if (!error && (!tasks->list[i].skip || user))
+			error = bind_one(&tasks->host, options, user, &tasks->list[i]);
+		if (error)
 			error = roll_back(tasks, user != NULL, i);
 	}
 	host_release_signals(&before);
