@@ -34,7 +34,9 @@ static void check_bindable(const struct host *host, struct task *task, struct us
 		task->skip = true;
 		return;
 	}
-	if (task_is_bridge(device) || !device->has_group) {
+	if (!check_kind(device, findings))
+		return;
+	if (!device->has_group) {
 		check_assignable(host, device, NULL, findings);
 		return;
 	}

@@ -13,12 +13,12 @@
 #include "base/sysfs.h"
 #include "base/text.h"
 #include "host/bind-priv.h"
+#include "host/check-priv.h"
 #include "host/group-priv.h"
 #include "host/handover-priv.h"
 #include "host/node-priv.h"
 
-#define LOOK_NS	     100000000 /* between two looks at a write that hangs */
-#define CLASS_BRIDGE 0x06
+#define LOOK_NS 100000000 /* between two looks at a write that hangs */
 
 const char *task_driver_text(const char *driver)
 {
@@ -52,7 +52,11 @@ void task_print_notes(const struct findings *findings, FILE *notes)
 
 bool task_is_bridge(const struct host_device *device)
 {
-	return device->is_bridge || device->class_code >> 16 == CLASS_BRIDGE;
+	struct findings findings = { 0 };
+	bool is_device = check_kind(device, &findings);
+
+	findings_fini(&findings);
+	return !is_device;
 }
 
 bool task_is_unfinished(const struct task *task)

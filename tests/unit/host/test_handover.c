@@ -86,9 +86,10 @@ static void test_a_bridge_that_is_named_is_refused(void **state)
 	struct output output;
 
 	group_of_four(tree);
-	assert_int_not_equal(do_bind(tree, "0000:00:1f.0", NULL, AS_IS_BIND, &output), 0);
-	assert_int_not_equal(
-		do_bind(tree, "0000:00:1c.0", NULL, (struct bind_options){ .force = true }, &output), 0);
+	assert_int_equal(do_bind(tree, "0000:00:1f.0", NULL, AS_IS_BIND, &output), -EINVAL);
+	assert_non_null(strstr(tree_error(tree), "because: 0000:00:1f.0 is an ISA bridge"));
+	assert_int_equal(do_bind(tree, "0000:00:1c.0", NULL, (struct bind_options){ .force = true }, &output),
+			 -EINVAL);
 	assert_int_equal(tree->writes, 0);
 	assert_false(tree_has(tree, JOURNAL("0000:00:1f.0")));
 }
