@@ -85,6 +85,19 @@ static inline void expect_bound(struct tree *tree)
 	assert_true(tree_has(tree, JOURNAL(NIC)));
 }
 
+/* unit_devices() behind a root port each, so that their places differ. */
+static inline void unit_devices_behind_ports(struct tree *tree)
+{
+	const char *parent = tree->parent;
+
+	tree->parent = "sys/devices/pci0000:00/0000:00:1c.0";
+	tree_device(tree, NVME, 0x1b36, 0x0010, 0x010802, "nvme", 14);
+	tree->parent = "sys/devices/pci0000:00/0000:00:1d.0";
+	tree_device(tree, NIC, 0x8086, 0x10d3, 0x020000, "e1000e", 15);
+	tree->parent = parent;
+	tree_driver(tree, "vfio-pci");
+}
+
 /* The options of nobody who wants anything. */
 #define AS_IS_BIND   ((struct bind_options){ 0 })
 #define AS_IS_UNBIND ((struct unbind_options){ 0 })

@@ -74,6 +74,46 @@ static void test_a_damaged_entry_is_no_entry(void **state)
 	assert_int_equal(journal_read(&tree->host, tree_bdf(NVME), &found), -EBADMSG);
 }
 
+static void test_what_is_told_of_users_and_hangs_is_read(void **state)
+{
+	static const char whole[] = "handfast device 1\nid 1b36:0010\ndriver \noverride \norigin unknown\n"
+				    "user 4711 42\nhang 99 123456789012 1700000000 some-boot a driver\nend\n";
+	struct tree *tree = *state;
+	struct journal_entry entry = an_entry(), found;
+
+	lock_once(tree);
+	entry.driver[0] = entry.override[0] = '\0';
+	entry.origin_unknown = true;
+	entry.has_user = true;
+	entry.user = 4711;
+	entry.owner_before = 42;
+	entry.hangs = true;
+	entry.hang = (struct journal_hang){ .writer = 99,
+					    .started = 123456789012,
+					    .boot = "some-boot",
+					    .driver = "a driver",
+					    .since = 1700000000 };
+	assert_int_equal(journal_write(&tree->host, &entry), 0);
+	assert_string_equal(tree_read(tree, "state/" NVME ".device"),
+			    "handfast device 1\nid 1b36:0010\ndriver \noverride \norigin unknown\n"
+			    "user 4711 42\nhang 99 123456789012 1700000000 some-boot a driver\nend");
+	assert_int_equal(journal_read(&tree->host, entry.bdf, &found), 0);
+	assert_true(found.origin_unknown && found.has_user && found.hangs);
+	assert_int_equal(found.user, 4711);
+	assert_int_equal(found.owner_before, 42);
+	assert_int_equal(found.hang.writer, 99);
+	assert_int_equal(found.hang.started, 123456789012);
+	assert_int_equal(found.hang.since, 1700000000);
+	assert_string_equal(found.hang.boot, "some-boot");
+	assert_string_equal(found.hang.driver, "a driver");
+	for (size_t length = 0; length < sizeof(whole) - 2; length++) {
+		tree_file(tree, "state/" NVME ".device", "%.*s", (int)length, whole);
+		assert_int_equal(journal_read(&tree->host, entry.bdf, &found), -EBADMSG);
+	}
+	tree_file(tree, "state/" NVME ".device", "handfast device 1\nid 1b36:0010\nnovel thing\nend\n");
+	assert_int_equal(journal_read(&tree->host, entry.bdf, &found), -EBADMSG);
+}
+
 static void test_the_lock_keeps_others_out(void **state)
 {
 	struct tree *tree = *state;
@@ -111,6 +151,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		unit(test_what_is_written_is_read),
 		unit(test_a_damaged_entry_is_no_entry),
+		unit(test_what_is_told_of_users_and_hangs_is_read),
 		unit(test_the_lock_keeps_others_out),
 		unit(test_a_folder_that_cannot_be_is_named),
 	};

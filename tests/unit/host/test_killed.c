@@ -204,7 +204,7 @@ static void test_bind_and_unbind_persist(void **state)
 	struct persist_record *records;
 	size_t count;
 
-	unit_devices(tree);
+	unit_devices_behind_ports(tree);
 	kill_everywhere(tree, ACT_BIND_PERSIST, ACT_BIND_PERSIST, ACT_UNBIND_PERSIST, 40);
 	kill_everywhere(tree, ACT_BIND_PERSIST, ACT_UNBIND_PERSIST, ACT_UNBIND_PERSIST, 20);
 	/* And nothing of it is left. */
