@@ -62,31 +62,34 @@ struct json_object *check_json_findings(const struct findings *findings)
 	return array;
 }
 
-static struct json_object *group_object(const struct host *host, const struct host_device *device)
+static struct json_object *member_array(const struct iommu_group *group)
 {
-	struct iommu_group group = { 0 };
-	struct json_object *object, *members;
+	struct json_object *array = json_object_new_array();
 
-	if (!device->has_group || group_load(host, device->group, &group))
-		return NULL;
-	object = json_object_new_object();
-	members = json_object_new_array();
-	for (size_t i = 0; i < group.count; i++) {
-		const struct group_member *member = &group.members[i];
+	for (size_t i = 0; i < group->count; i++) {
+		const struct group_member *member = &group->members[i];
 		struct json_object *entry = json_object_new_object();
 
 		json_object_object_add(entry, "name", json_object_new_string(member->name));
 		json_object_object_add(entry, "driver", text_or_null(member->driver));
 		json_object_object_add(entry, "blocks", json_object_new_boolean(member->blocks));
 		json_object_object_add(entry, "reason", json_object_new_string(check_member_reason(member)));
-		json_object_array_add(members, entry);
+		json_object_array_add(array, entry);
 	}
-	json_object_object_add(object, "number", json_object_new_int64(group.number));
-	json_object_object_add(object, "type", text_or_null(group.type));
-	json_object_object_add(object, "viable", json_object_new_boolean(group_is_viable(&group)));
-	json_object_object_add(object, "members", members);
+	return array;
+}
+
+static void add_group(struct json_object *object, const struct host *host, const struct host_device *device)
+{
+	struct iommu_group group = { 0 };
+	bool has_group = device->has_group && group_load(host, device->group, &group) == 0;
+
+	json_object_object_add(object, "group", has_group ? json_object_new_uint64(group.number) : NULL);
+	json_object_object_add(object, "group_type", text_or_null(group.type));
+	json_object_object_add(object, "group_viable",
+			       has_group ? json_object_new_boolean(group_is_viable(&group)) : NULL);
+	json_object_object_add(object, "group_members", member_array(&group));
 	group_fini(&group);
-	return object;
 }
 
 struct json_object *check_json_bars(const struct host_device *device)
@@ -116,8 +119,8 @@ struct json_object *check_json_bars(const struct host_device *device)
 
 struct json_object *check_json_reset_methods(const struct host_device *device)
 {
-	struct json_object *array = json_object_new_array();
 	const char *at = device->reset_methods;
+	struct json_object *array = json_object_new_array();
 
 	while (*(at += strspn(at, " "))) {
 		size_t length = strcspn(at, " ");
@@ -153,12 +156,15 @@ struct json_object *check_json_device(const struct host *host, const char *bdf,
 	if (device) {
 		add_identity(object, host, device);
 		json_object_object_add(object, "driver", text_or_null(device->driver));
-		json_object_object_add(object, "group", group_object(host, device));
+		add_group(object, host, device);
 		json_object_object_add(object, "bars", check_json_bars(device));
+		json_object_object_add(object, "can_reset", json_object_new_boolean(device->can_reset));
 		json_object_object_add(object, "reset_methods", check_json_reset_methods(device));
 		json_object_object_add(object, "power_state", text_or_null(device->power_state));
 		json_object_object_add(object, "physical_function", text_or_null(device->physical_function));
 		json_object_object_add(object, "virtual_functions", json_object_new_int64(device->vf_count));
+		json_object_object_add(object, "virtual_functions_possible",
+				       json_object_new_int64(device->vf_total));
 	}
 	json_object_object_add(object, "findings", check_json_findings(findings));
 	return object;

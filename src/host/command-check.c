@@ -103,6 +103,7 @@ static void check_all(struct run *run, const struct bdf *devices, size_t count)
 
 		fprintf(run->out, "%s\n",
 			json_object_to_json_string_ext(json, JSON_C_TO_STRING_PRETTY |
+								     JSON_C_TO_STRING_SPACED |
 								     JSON_C_TO_STRING_NOSLASHESCAPE));
 		json_object_put(json);
 	} else {
