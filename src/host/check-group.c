@@ -24,12 +24,12 @@
 const char *check_member_reason(const struct group_member *member)
 {
 	if (member->blocks)
-		return "works for the host";
-	if (!member->driver[0])
-		return "nobody works it";
+		return "its driver works for the host";
 	if (strcmp(member->driver, "pcieport") == 0)
-		return "a bridge's driver moves no data of its own";
-	return driver_is_vfio(member->driver) ? "for guests" : "leaves the device alone";
+		return "a bridge, whose driver moves no data of its own";
+	if (!member->driver[0])
+		return member->is_bridge ? "a bridge without driver" : "nobody works it";
+	return driver_is_vfio(member->driver) ? "for guests" : "its driver leaves it alone";
 }
 
 static bool blocks(const struct group_member *member, const struct check_scope *scope)
@@ -83,9 +83,8 @@ void check_group(const struct host *host, const struct host_device *device, cons
 	if (!others[0] && !culprits)
 		findings_ok(findings, "group", "IOMMU group %u: the device alone", group.number);
 	else if (others[0])
-		findings_ok(findings, "group", "IOMMU group %u%s:%s", group.number,
-			    culprits ? ", what does not stand in the way" : " is viable, shared with",
-			    others);
+		findings_ok(findings, "group", "IOMMU group %u, members that do not stand in the way:%s",
+			    group.number, others);
 	group_fini(&group);
 }
 
@@ -161,7 +160,11 @@ void check_reserved(const struct host *host, const struct host_device *device, s
 		else if (strcmp(region.type, "reserved") == 0)
 			check_reserved_region(device, &region, findings);
 	}
-	if (findings->count == before)
-		findings_ok(findings, "reserved",
-			    count ? "%u regions, none where guests have memory" : "none", count);
+	if (findings->count > before)
+		return;
+	if (count)
+		findings_ok(findings, "reserved", "%u region%s, none where guests have memory", count,
+			    count == 1 ? "" : "s");
+	else
+		findings_ok(findings, "reserved", "none");
 }

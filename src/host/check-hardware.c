@@ -56,6 +56,12 @@ static bool fits_below(uint64_t size)
 	return has_aligned_room(size, GUEST_MMIO32_START, GUEST_MMIO32_START + GUEST_MMIO32_SIZE);
 }
 
+static void cure_no_room(struct findings *findings)
+{
+	findings_cure(findings, "switch on Above 4G Decoding in the firmware setup");
+	findings_cure(findings, "add pci=realloc " CHECK_SET_PARAMETER);
+}
+
 static void check_bar(const struct host *host, const struct host_device *device, unsigned bar,
 		      struct findings *findings)
 {
@@ -68,8 +74,7 @@ static void check_bar(const struct host *host, const struct host_device *device,
 				  "BAR %u (%s) has no address on this host: its firmware and kernel found no "
 				  "room for it, so the device cannot be switched on",
 				  bar, size);
-		findings_cure(findings, "switch on Above 4G Decoding in the firmware setup");
-		findings_cure(findings, "add pci=realloc " CHECK_SET_PARAMETER);
+		cure_no_room(findings);
 		return;
 	}
 	if (!is_memory(device, bar) || fits_below(bytes) || (is_wide(device, bar) && fits_above(host, bytes)))
@@ -110,6 +115,21 @@ static void check_sum_below(const struct host_device *device, struct findings *f
 		text_size(sum, text, sizeof(text)), text_size(GUEST_MMIO32_SIZE, room, sizeof(room)));
 }
 
+/* Where the kernel finds no place for a BAR, it may forget it: the device can be switched on without. */
+static void check_lost_bars(const struct host_device *device, struct findings *findings)
+{
+	for (unsigned i = 0; i < DEVICE_BARS; i++) {
+		if (!(device->lost_bars & 1u << i))
+			continue;
+		findings_warning(
+			findings, "bars",
+			"BAR %u has no address on this host: its firmware and kernel found no room for "
+			"it, and a guest gets the device without it",
+			i);
+		cure_no_room(findings);
+	}
+}
+
 void check_bars(const struct host *host, const struct host_device *device, struct findings *findings)
 {
 	char list[512] = "", size[32];
@@ -124,13 +144,27 @@ void check_bars(const struct host *host, const struct host_device *device, struc
 						 used ? ", " : "", i,
 						 text_size(device->resource_sizes[i], size, sizeof(size)),
 						 !is_memory(device, i) ? " of I/O ports"
-						 : is_wide(device, i)  ? " above 4 GiB"
+						 : is_wide(device, i)  ? " (64-bit prefetchable)"
 								       : "");
 	}
+	check_lost_bars(device, findings);
 	if (findings->count == before)
 		check_sum_below(device, findings);
 	if (findings->count == before && used)
 		findings_ok(findings, "bars", "%s: a guest has room for them", list);
+}
+
+/* A root bus cannot be reset. */
+static bool is_behind_bridge(const struct host_device *device)
+{
+	char path[sizeof(device->real)];
+	const char *parent;
+	struct bdf bdf;
+
+	(void)text_copy(path, sizeof(path), device->real);
+	*strrchr(path, '/') = '\0';
+	parent = strrchr(path, '/');
+	return parent && bdf_parse(parent + 1, &bdf) == 0;
 }
 
 /* The functions that a reset of the device's bus would take along. */
@@ -141,7 +175,7 @@ static void list_neighbours(const struct host *host, const struct host_device *d
 	size_t count = 0, used = 0;
 
 	ret_text[0] = '\0';
-	if (device_load_all(host, &list, &count))
+	if (!is_behind_bridge(device) || device_load_all(host, &list, &count))
 		return;
 	for (size_t i = 0; i < count && used < size; i++) {
 		if (list[i].bdf.domain == device->bdf.domain && list[i].bdf.bus == device->bdf.bus &&

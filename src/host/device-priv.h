@@ -44,6 +44,7 @@ struct host_device {
 	unsigned vf_count, vf_total; /* of a physical function: virtual ones made, and possible */
 	uint64_t resource_sizes[DEVICE_RESOURCES];
 	uint64_t resource_flags[DEVICE_RESOURCES];
+	unsigned lost_bars; /* a bit for each that the device has and the kernel gave up */
 };
 
 /* Both: -ENODEV with the cause and cure where the host has no such function. */

@@ -16,6 +16,10 @@
 #include "base/text.h"
 
 #define CONFIG_HEADER_TYPE    0x0e
+#define CONFIG_BARS	      0x10
+#define BAR_KIND_MASK	      0x0f
+#define BAR_KIND_IO	      0x01
+#define BAR_KIND_64BIT	      0x04
 #define HEADER_TYPE_MASK      0x7f
 #define HEADER_TYPE_NOBODY    0xff
 #define CLASS_BRIDGE_TO_PCI   0x0604
@@ -113,6 +117,29 @@ static void read_resources(const struct host *host, struct host_device *device)
 	}
 }
 
+/*
+ * BARs that the registers tell of and the kernel does not: it found no place for them. What their low bits
+ * say of kind and width tells a BAR from none; a virtual function's registers are all zero.
+ */
+static void read_lost_bars(const struct host *host, struct host_device *device)
+{
+	char path[PATH_MAX];
+	uint8_t bars[DEVICE_BARS * 4];
+	auto_fd int fd = open(device_path(host, device->bdf, "config", path), O_RDONLY | O_CLOEXEC);
+
+	if (device->is_dead || device->is_bridge || fd < 0 ||
+	    pread(fd, bars, sizeof(bars), CONFIG_BARS) != sizeof(bars))
+		return;
+	for (unsigned i = 0; i < DEVICE_BARS; i++) {
+		uint8_t kind = bars[4 * i] & BAR_KIND_MASK;
+
+		if (kind && !device->resource_flags[i])
+			device->lost_bars |= 1u << i;
+		if ((kind & BAR_KIND_IO) == 0 && (kind & BAR_KIND_64BIT))
+			i++; /* its upper half */
+	}
+}
+
 static void read_links(const struct host *host, struct host_device *device)
 {
 	char path[PATH_MAX], name[64];
@@ -172,6 +199,7 @@ int device_load(const struct host *host, struct bdf bdf, struct host_device *ret
 		device.driver_override[0] = '\0';
 	read_links(host, &device);
 	read_resources(host, &device);
+	read_lost_bars(host, &device);
 	*ret_device = device;
 	return 0;
 }

@@ -16,7 +16,8 @@ struct group_member {
 	char name[64];	 /* a BDF, or another bus's name for it */
 	char driver[64]; /* "": none */
 	bool is_pci;
-	bool blocks; /* its driver uses DMA on the host's behalf: the group is not viable */
+	bool is_bridge; /* to another PCI bus */
+	bool blocks;	/* its driver uses DMA on the host's behalf: the group is not viable */
 };
 
 struct iommu_group {

@@ -19,6 +19,8 @@
 #include "base/text.h"
 #include "host/device-priv.h"
 
+#define CLASS_BRIDGE_TO_PCI 0x0604
+
 static bool driver_blocks(const char *driver)
 {
 	static const char *const harmless[] = { "pcieport", "pci-stub", "vfio-platform", "vfio-amba",
@@ -36,6 +38,7 @@ static bool driver_blocks(const char *driver)
 static void load_member(const char *folder, const char *name, struct group_member *member)
 {
 	char path[PATH_MAX];
+	uint64_t class_code = 0;
 	struct bdf bdf;
 
 	*member = (struct group_member){ 0 };
@@ -43,6 +46,8 @@ static void load_member(const char *folder, const char *name, struct group_membe
 	(void)sysfs_read_link(sysfs_path(path, "%s/%s/driver", folder, name), member->driver,
 			      sizeof(member->driver));
 	member->is_pci = bdf_parse(name, &bdf) == 0;
+	(void)sysfs_read_u64(sysfs_path(path, "%s/%s/class", folder, name), &class_code);
+	member->is_bridge = member->is_pci && class_code >> 8 == CLASS_BRIDGE_TO_PCI;
 	member->blocks = driver_blocks(member->driver);
 }
 

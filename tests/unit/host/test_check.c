@@ -51,20 +51,22 @@ static void test_culprits_of_the_group_are_named(void **state)
 	tree_device(tree, "0000:01:00.2", 0x1b36, 0x12, 0x020000, "mlx5_vfio_pci", 14);
 	tree_device(tree, "0000:01:00.3", 0x1b36, 0x13, 0x020000, "", 14);
 	tree_device(tree, "0000:01:00.4", 0x1b36, 0x14, 0x020000, "pci-stub", 14);
+	tree_device(tree, "0000:01:00.5", 0x1b36, 0x0e, 0x060400, "", 14);
 	assert_non_null(
 		strstr(tree_device_story(tree, NVME),
 		       "X group: IOMMU group 14 is not viable: 0000:01:00.1 is bound to snd_hda_intel "
 		       "[handfast bind 0000:01:00.1]\n"
-		       "o group: IOMMU group 14, what does not stand in the way:\n"
-		       "0000:00:01.0 (pcieport): a bridge's driver moves no data of its own\n"));
+		       "o group: IOMMU group 14, members that do not stand in the way:\n"
+		       "0000:00:01.0 (pcieport): a bridge, whose driver moves no data of its own\n"));
 	tree_bind(tree, "0000:01:00.1", "");
 	assert_non_null(strstr(tree_device_story(tree, NVME),
-			       "o group: IOMMU group 14 is viable, shared with:\n"
-			       "0000:00:01.0 (pcieport): a bridge's driver moves no data of its own\n"
+			       "o group: IOMMU group 14, members that do not stand in the way:\n"
+			       "0000:00:01.0 (pcieport): a bridge, whose driver moves no data of its own\n"
 			       "0000:01:00.1 (no driver): nobody works it\n"
 			       "0000:01:00.2 (mlx5_vfio_pci): for guests\n"
 			       "0000:01:00.3 (no driver): nobody works it\n"
-			       "0000:01:00.4 (pci-stub): leaves the device alone\n"));
+			       "0000:01:00.4 (pci-stub): its driver leaves it alone\n"
+			       "0000:01:00.5 (no driver): a bridge without driver\n"));
 }
 
 /* A start that binds devices by itself wants to know before it does what would be in the way after. */
@@ -83,14 +85,14 @@ static void test_devices_that_will_be_bound_count_as_bound(void **state)
 	check_assignable(&tree->host, &device, &both, &findings);
 	assert_string_equal(tree_story(tree, &findings),
 			    "o driver: bound to vfio-pci before the start\n"
-			    "o group: IOMMU group 14 is viable, shared with:\n"
+			    "o group: IOMMU group 14, members that do not stand in the way:\n"
 			    "0000:01:00.1 (snd_hda_intel): bound to vfio-pci before the start\n"
 			    "o reset: flr bus\n");
 	check_assignable(&tree->host, &device, &first, &findings);
 	assert_string_equal(tree_story(tree, &findings),
 			    "X driver: 0000:01:00.0 is bound to nvme, the host's own driver "
 			    "[handfast bind 0000:01:00.0]\n"
-			    "o group: IOMMU group 14 is viable, shared with:\n"
+			    "o group: IOMMU group 14, members that do not stand in the way:\n"
 			    "0000:01:00.1 (snd_hda_intel): bound to vfio-pci before the start\n"
 			    "o reset: flr bus\n");
 	device = tree_load(tree, "0000:01:00.1");

@@ -32,7 +32,7 @@ static void test_bars_that_fit(void **state)
 		resource_story(tree, "0xfe800000 0xfe803fff " MEM64 "\n" NONE
 				     "0x4000000000 0x43ffffffff " PREF64 "\n" NONE "0xc000 0xc01f " IO "\n"
 				     "0x40000000 0x7fffffff " MEM "\n"),
-		"o bars: BAR 0 16 KiB, BAR 2 16 GiB above 4 GiB, BAR 4 32 bytes of I/O ports, BAR "
+		"o bars: BAR 0 16 KiB, BAR 2 16 GiB (64-bit prefetchable), BAR 4 32 bytes of I/O ports, BAR "
 		"5 1 GiB: a guest has room for them\n"));
 	assert_null(strstr(tree->text, "X "));
 }
@@ -70,7 +70,7 @@ static void test_bar_and_address_bits(void **state)
 	struct tree *tree = *state;
 
 	tree_file(tree, "proc/cpuinfo", "address sizes\t: 39 bits physical, 48 bits virtual\n");
-	assert_non_null(strstr(resource_story(tree, large), "o bars: BAR 0 256 GiB above 4 GiB"));
+	assert_non_null(strstr(resource_story(tree, large), "o bars: BAR 0 256 GiB (64-bit prefetchable)"));
 	tree_file(tree, "proc/cpuinfo", "address sizes\t: 38 bits physical, 48 bits virtual\n");
 	assert_non_null(
 		strstr(resource_story(tree, large),
@@ -93,11 +93,41 @@ static void test_bar_without_address(void **state)
 		       "then update-grub and reboot]\n"));
 }
 
+/* Registers: 64-bit prefetchable, its upper half, I/O, one that is nowhere; the kernel knows only the second.
+ */
+static void test_bar_that_the_kernel_gave_up(void **state)
+{
+	static const unsigned char header[64] = {
+		[0x10] = 0x0c, [0x14] = 0x0c, [0x18] = 0x01, [0x20] = 0x00
+	};
+	struct tree *tree = *state;
+	char path[PATH_MAX];
+	FILE *file;
+
+	unit_devices(tree);
+	(void)snprintf(path, sizeof(path), "%s/" NVME_FOLDER "/config", tree->root);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	assert_int_equal(fwrite(header, 1, sizeof(header), file), sizeof(header));
+	fclose(file);
+	assert_non_null(
+		strstr(resource_story(tree, NONE NONE "0xc000 0xc01f " IO "\n"),
+		       "w bars: BAR 0 has no address on this host: its firmware and kernel found no room for "
+		       "it, and a guest gets the device without it [switch on Above 4G Decoding in the "
+		       "firmware setup\nadd pci=realloc in GRUB_CMDLINE_LINUX of /etc/default/grub, then "
+		       "update-grub and reboot]\n"));
+	assert_null(strstr(tree->text, "BAR 1"));
+	assert_null(strstr(tree->text, "BAR 2 has"));
+	assert_null(strstr(tree->text, "BAR 4"));
+}
+
 static void test_reset(void **state)
 {
 	struct tree *tree = *state;
+	char target[PATH_MAX], group[PATH_MAX];
 
 	unit_devices(tree);
+	(void)snprintf(group, sizeof(group), "%s/kernel/iommu_groups/14", tree->sys);
 	tree_bind(tree, NVME, "vfio-pci");
 	assert_non_null(strstr(tree_device_story(tree, NVME), "o reset: flr bus\n"));
 	tree_remove(tree, NVME_FOLDER "/reset_method");
@@ -108,8 +138,14 @@ static void test_reset(void **state)
 		strstr(tree_device_story(tree, NVME),
 		       "w reset: the kernel knows no way to reset this device by itself: a guest may meet it "
 		       "as the last user left it\n"));
+	/* Its neighbours on a root bus have nothing to fear: that is never reset. */
 	tree_device(tree, "0000:01:00.1", 0x1b36, 0x11, 0x040300, "", 16);
 	tree_device(tree, "0001:01:00.1", 0x1b36, 0x11, 0x040300, "", 17);
+	assert_null(strstr(tree_device_story(tree, NVME), "take along"));
+	(void)snprintf(target, sizeof(target), "%s/sys/devices/pci0000:00/0000:00:01.0/" NVME, tree->root);
+	tree_folder(tree, "sys/devices/pci0000:00/0000:00:01.0/" NVME);
+	tree_link(tree, "sys/devices/pci0000:00/0000:00:01.0/" NVME "/iommu_group", group);
+	tree_link(tree, "sys/bus/pci/devices/" NVME, target);
 	assert_non_null(
 		strstr(tree_device_story(tree, NVME),
 		       "as the last user left it; a reset of its bus would take along 0000:01:00.1\n"));
@@ -244,6 +280,7 @@ int main(void)
 		unit(test_bars_too_large_together),
 		unit(test_bar_and_address_bits),
 		unit(test_bar_without_address),
+		unit(test_bar_that_the_kernel_gave_up),
 		unit(test_reset),
 		unit(test_power),
 		unit(test_device_that_does_not_answer),
