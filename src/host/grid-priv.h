@@ -32,10 +32,11 @@ struct grid_style {
  * one; characters beyond ASCII where the locale has them. */
 void grid_style_detect(FILE *out, struct grid_style *ret_style);
 
-struct grid_column {
-	const char *heading;
-	unsigned least;	   /* narrower it does not get */
-	unsigned patience; /* the column with the lowest gives way first; 0: never does */
+/* How columns give way where a terminal is too narrow: one step after the other, until it fits or there are
+ * no more. A column without a step never does. */
+struct grid_step {
+	size_t column;
+	unsigned width; /* as narrow as this */
 };
 
 struct grid_cell {
@@ -48,8 +49,10 @@ struct grid_row {
 };
 
 struct grid {
-	const struct grid_column *columns;
+	const char *const *headings;
 	size_t column_count;
+	const struct grid_step *steps;
+	size_t step_count;
 	struct grid_row *rows;
 	size_t row_count;
 };

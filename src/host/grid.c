@@ -85,7 +85,7 @@ static unsigned width_of(const char *text)
 static void measure(const struct grid *grid, unsigned widths[GRID_COLUMNS])
 {
 	for (size_t i = 0; i < grid->column_count; i++) {
-		widths[i] = width_of(grid->columns[i].heading);
+		widths[i] = width_of(grid->headings[i]);
 		for (size_t k = 0; k < grid->row_count; k++) {
 			unsigned width = width_of(grid->rows[k].cells[i].text);
 
@@ -95,37 +95,20 @@ static void measure(const struct grid *grid, unsigned widths[GRID_COLUMNS])
 	}
 }
 
-/* The column that gives way next: the least patient one that can; SIZE_MAX: none can. */
-static size_t next_to_shrink(const struct grid *grid, const unsigned widths[GRID_COLUMNS])
-{
-	size_t found = SIZE_MAX;
-
-	for (size_t i = 0; i < grid->column_count; i++) {
-		const struct grid_column *column = &grid->columns[i];
-
-		if (column->patience && widths[i] > column->least &&
-		    (found == SIZE_MAX || column->patience < grid->columns[found].patience))
-			found = i;
-	}
-	return found;
-}
-
 static void fit(const struct grid *grid, unsigned width, unsigned widths[GRID_COLUMNS])
 {
 	unsigned total = (unsigned)(grid->column_count - 1) * GAP;
 
 	for (size_t i = 0; i < grid->column_count; i++)
 		total += widths[i];
-	while (total > width) {
-		size_t column = next_to_shrink(grid, widths);
-		unsigned room, excess = total - width;
+	for (size_t i = 0; i < grid->step_count && total > width; i++) {
+		unsigned *column = &widths[grid->steps[i].column];
+		unsigned excess = total - width;
+		unsigned room = *column > grid->steps[i].width ? *column - grid->steps[i].width : 0;
 
-		if (column == SIZE_MAX)
-			return;
-		room = widths[column] - grid->columns[column].least;
 		if (excess > room)
 			excess = room;
-		widths[column] -= excess;
+		*column -= excess;
 		total -= excess;
 	}
 }
@@ -190,7 +173,7 @@ void grid_print(const struct grid *grid, const struct grid_style *style, FILE *o
 	if (style->width)
 		fit(grid, style->width, widths);
 	for (size_t i = 0; i < grid->column_count; i++)
-		grid_set(&headings, i, TONE_STRONG, "%s", grid->columns[i].heading);
+		grid_set(&headings, i, TONE_STRONG, "%s", grid->headings[i]);
 	print_row(grid, &headings, widths, style, out);
 	for (size_t i = 0; i < grid->row_count; i++)
 		print_row(grid, &grid->rows[i], widths, style, out);

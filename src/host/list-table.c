@@ -55,16 +55,21 @@ static void fill(struct grid_row *row, const struct list_entry *entry)
 
 int list_print_table(const struct list *list, const struct grid_style *style, FILE *out)
 {
-	static const struct grid_column columns[COLUMNS] = {
-		[COLUMN_BDF] = { .heading = "BDF" },
-		[COLUMN_GROUP] = { .heading = "GROUP" },
-		[COLUMN_CLASS] = { .heading = "CLASS", .least = 10, .patience = 2 },
-		[COLUMN_NAME] = { .heading = "NAME", .least = 14, .patience = 1 },
-		[COLUMN_DRIVER] = { .heading = "DRIVER" },
-		[COLUMN_RESET] = { .heading = "RESET", .least = 5, .patience = 3 },
-		[COLUMN_USE] = { .heading = "USED BY", .least = 12, .patience = 4 },
+	static const char *const headings[COLUMNS] = {
+		[COLUMN_BDF] = "BDF",	  [COLUMN_GROUP] = "GROUP",   [COLUMN_CLASS] = "CLASS",
+		[COLUMN_NAME] = "NAME",	  [COLUMN_DRIVER] = "DRIVER", [COLUMN_RESET] = "RESET",
+		[COLUMN_USE] = "USED BY",
 	};
-	struct grid grid = { .columns = columns, .column_count = COLUMNS };
+	static const struct grid_step steps[] = {
+		{ COLUMN_NAME, 40 }, { COLUMN_CLASS, 19 }, { COLUMN_NAME, 28 }, { COLUMN_CLASS, 10 },
+		{ COLUMN_NAME, 14 }, { COLUMN_RESET, 5 },  { COLUMN_USE, 12 },
+	};
+	struct grid grid = {
+		.headings = headings,
+		.column_count = COLUMNS,
+		.steps = steps,
+		.step_count = sizeof(steps) / sizeof(steps[0]),
+	};
 
 	for (size_t i = 0; i < list->count; i++) {
 		struct grid_row *row = list->entries[i].shown ? grid_add(&grid) : NULL;

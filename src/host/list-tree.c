@@ -141,12 +141,15 @@ static void draw_brackets(struct drawing *drawing)
 
 int list_print_tree(const struct list *list, const struct grid_style *style, FILE *out)
 {
-	static const struct grid_column columns[COLUMNS] = {
-		[COLUMN_TREE] = { .heading = "BDF" },
-		[COLUMN_GROUP] = { .heading = "GROUP" },
-		[COLUMN_DRIVER] = { .heading = "DRIVER" },
-		[COLUMN_NAME] = { .heading = "NAME", .least = 16, .patience = 1 },
-		[COLUMN_USE] = { .heading = "USED BY", .least = 12, .patience = 2 },
+	static const char *const headings[COLUMNS] = {
+		[COLUMN_TREE] = "BDF",	[COLUMN_GROUP] = "GROUP", [COLUMN_DRIVER] = "DRIVER",
+		[COLUMN_NAME] = "NAME", [COLUMN_USE] = "USED BY",
+	};
+	static const struct grid_step steps[] = {
+		{ COLUMN_NAME, 30 },
+		{ COLUMN_USE, 20 },
+		{ COLUMN_NAME, 16 },
+		{ COLUMN_USE, 12 },
 	};
 	static const struct strokes utf8 = {
 		.branch = "├─ ",
@@ -169,7 +172,10 @@ int list_print_tree(const struct list *list, const struct grid_style *style, FIL
 	struct drawing drawing = {
 		.list = list,
 		.strokes = style->utf8 ? &utf8 : &ascii,
-		.grid = { .columns = columns, .column_count = COLUMNS },
+		.grid = { .headings = headings,
+			  .column_count = COLUMNS,
+			  .steps = steps,
+			  .step_count = sizeof(steps) / sizeof(steps[0]) },
 	};
 
 	draw_roots(&drawing);

@@ -202,7 +202,7 @@ struct usage_block *usage_find_block(struct usage *usage, const char *name, unsi
 		if (!block->marked)
 			continue;
 		if ((major && block->major == major && block->minor == minor) ||
-		    (name[0] && strcmp(block->name, name) == 0))
+		    (name[0] && (strcmp(block->name, name) == 0 || strcmp(block->mapping, name) == 0)))
 			return block;
 	}
 	return NULL;

@@ -110,8 +110,9 @@ static void add_swaps(struct usage *usage, struct usage_collection *uses)
 {
 	for (size_t i = 0; i < usage->swap_count; i++) {
 		const struct usage_swap *swap = &usage->swaps[i];
-		struct usage_block *block = swap->name[0] ? usage_find_block(usage, swap->name, 0, 0)
-							  : block_under(usage, swap->path);
+		struct usage_block *block =
+			swap->name[0] ? usage_find_block(usage, swap->name, swap->major, swap->minor)
+				      : block_under(usage, swap->path);
 		struct use *use = block ? usage_add(uses, USE_SWAP, true) : NULL;
 		char text[512], word[300];
 

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "base/cleanup.h"
 #include "base/sysfs.h"
@@ -77,6 +79,34 @@ void usage_load_mounts(struct usage *usage)
 		load_mount(usage, line);
 }
 
+/* A swap whose node was removed is shown so. */
+static void cut_deleted(char *path)
+{
+	static const char mark[] = " (deleted)";
+	size_t length = strlen(path);
+
+	if (length > sizeof(mark) - 1 && strcmp(path + length - (sizeof(mark) - 1), mark) == 0)
+		path[length - (sizeof(mark) - 1)] = '\0';
+}
+
+/* Device mapper's nodes may be nodes and no links, so their names tell nothing: the number does. */
+static void load_swap(struct usage *usage, char *path)
+{
+	struct usage_swap *swap = usage_grow(usage, &usage->swaps, &usage->swap_count, sizeof(*swap));
+	struct stat status;
+
+	if (!swap)
+		return;
+	unescape(path);
+	cut_deleted(path);
+	text_copy_printable(swap->path, sizeof(swap->path), path);
+	block_name(usage->host, path, swap->name, sizeof(swap->name));
+	if (stat(path, &status) == 0 && S_ISBLK(status.st_mode)) {
+		swap->major = major(status.st_rdev);
+		swap->minor = minor(status.st_rdev);
+	}
+}
+
 void usage_load_swaps(struct usage *usage)
 {
 	char path[PATH_MAX];
@@ -89,15 +119,8 @@ void usage_load_swaps(struct usage *usage)
 	(void)strsep(&rest, "\n"); /* the headings */
 	while ((line = strsep(&rest, "\n"))) {
 		char name[1024];
-		struct usage_swap *swap;
 
-		if (sscanf(line, "%1023s", name) != 1)
-			continue;
-		swap = usage_grow(usage, &usage->swaps, &usage->swap_count, sizeof(*swap));
-		if (!swap)
-			return;
-		unescape(name);
-		text_copy_printable(swap->path, sizeof(swap->path), name);
-		block_name(usage->host, name, swap->name, sizeof(swap->name));
+		if (sscanf(line, "%1023s", name) == 1)
+			load_swap(usage, name);
 	}
 }

@@ -51,7 +51,8 @@ struct usage_mount {
 
 struct usage_swap {
 	char path[256];
-	char name[64]; /* the block device's name, "" for a file */
+	char name[128];	       /* the block device's name, "" for a file */
+	unsigned major, minor; /* 0, 0 where that cannot be found out */
 };
 
 /* A character device. */
@@ -116,7 +117,7 @@ void usage_load_swaps(struct usage *usage);
 void usage_load_blocks(struct usage *usage);
 /* Marks those that stand on the device. */
 void usage_mark_blocks(struct usage *usage, const struct host_device *device);
-/* The marked block device of this number or name, or NULL. */
+/* The marked block device of this number, or of this name, the kernel's or device mapper's; or NULL. */
 struct usage_block *usage_find_block(struct usage *usage, const char *name, unsigned major, unsigned minor);
 /* "/dev/mapper/vg-root (LVM volume on /dev/nvme0n1p2)"; returns ret_text. */
 const char *usage_block_text(const struct usage *usage, const struct usage_block *block, char *ret_text,

@@ -160,6 +160,14 @@ static void test_swap_on_a_volume(void **state)
 			    "/dev/nvme0n1p1)|swap|swapoff /dev/dm-0\n"
 			    "LVM volume group vg is active on /dev/nvme0n1p1: /dev/mapper/vg-swap|LVM "
 			    "vg|vgchange -an vg\n");
+	/* By device mapper's own name, where its nodes are no links, or gone. */
+	tree_file(tree, "proc/swaps",
+		  "Filename Type Size Used Priority\n%s/mapper/vg-swap partition 1 0 -2\n", tree->dev);
+	assert_non_null(strstr(uses_of(tree, NVME), "!this host swaps to /dev/mapper/vg-swap (LVM volume on "
+						    "/dev/nvme0n1p1)|swap|swapoff /dev/mapper/vg-swap\n"));
+	tree_file(tree, "proc/swaps",
+		  "Filename Type Size Used Priority\n%s/dm-0\\040(deleted) partition 1 0 -2\n", tree->dev);
+	assert_non_null(strstr(uses_of(tree, NVME), "!this host swaps to /dev/mapper/vg-swap"));
 }
 
 static void test_a_mounted_volume_goes_before_its_group(void **state)
