@@ -65,7 +65,7 @@ static void check_driver(const struct host_device *device, const struct check_sc
 
 static void check_node(const struct host *host, const struct host_device *device, struct findings *findings)
 {
-	char path[PATH_MAX];
+	char path[PATH_MAX], user[128];
 	int error = node_check(sysfs_path(path, "%s/vfio/%u", host->dev, device->group));
 
 	if (!error) {
@@ -79,6 +79,10 @@ static void check_node(const struct host *host, const struct host_device *device
 		findings_cure(findings, "run on the host, or give the container that node");
 	} else {
 		findings_obstacle_error(findings, "node");
+		node_user(user, sizeof(user));
+		user[strcspn(user, " ")] = '\0';
+		findings_cure(findings, "handfast bind --user %s %s    (as root; for all of its nodes)", user,
+			      device->text);
 	}
 }
 

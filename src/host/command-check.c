@@ -9,17 +9,37 @@
 #include "host/check-priv.h"
 #include "host/command-priv.h"
 #include "host/commands.h"
+#include "host/grid-priv.h"
 
-/* Prints text with its further lines under the first, `indent` columns in. */
-static void print_lines(FILE *out, const char *text, int indent)
+#define WHAT_COLUMN 24
+#define LEAST_WIDTH 50 /* narrower terminals are left to themselves */
+
+/* Prints text with its further lines under the first, `indent` columns in. On a terminal (width not 0) words
+ * that would be cut in two go to the next line; a command that is to be copied stays in one (width 0). */
+static void print_lines(FILE *out, const char *text, unsigned indent, unsigned width)
 {
-	const char *end;
+	unsigned column = indent;
 
-	while ((end = strchr(text, '\n'))) {
-		fprintf(out, "%.*s\n%*s", (int)(end - text), text, indent, "");
-		text = end + 1;
+	while (*text) {
+		unsigned blanks = (unsigned)strspn(text, " ");
+		unsigned word = (unsigned)strcspn(text + blanks, " \n");
+
+		if (width && column > indent && column + blanks + word > width) {
+			fprintf(out, "\n%*s", (int)indent, "");
+			column = indent;
+			text += blanks;
+			blanks = 0;
+		}
+		fprintf(out, "%.*s", (int)(blanks + word), text);
+		column += blanks + word;
+		text += blanks + word;
+		if (*text == '\n') {
+			fprintf(out, "\n%*s", (int)indent, "");
+			column = indent;
+			text++;
+		}
 	}
-	fprintf(out, "%s\n", text);
+	fputc('\n', out);
 }
 
 static void print_findings(FILE *out, const struct findings *findings)
@@ -29,15 +49,17 @@ static void print_findings(FILE *out, const struct findings *findings)
 		[FINDING_WARNING] = "warning",
 		[FINDING_OBSTACLE] = "obstacle",
 	};
+	struct grid_style style;
 
+	grid_style_detect(out, &style);
 	for (size_t i = 0; i < findings->count; i++) {
 		const struct finding *finding = &findings->list[i];
 
 		fprintf(out, "  %-8s  %-10s  ", words[finding->level], finding->topic);
-		print_lines(out, finding->what, 24);
+		print_lines(out, finding->what, WHAT_COLUMN, style.width > LEAST_WIDTH ? style.width : 0);
 		if (finding->cure) {
-			fprintf(out, "%24stry: ", "");
-			print_lines(out, finding->cure, 29);
+			fprintf(out, "%*stry: ", WHAT_COLUMN, "");
+			print_lines(out, finding->cure, WHAT_COLUMN + 5, 0);
 		}
 	}
 }

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "host/check-priv.h"
@@ -200,6 +201,30 @@ static void test_node_in_use_and_missing(void **state)
 		       "that node]\n"));
 }
 
+static void test_no_right_to_the_node(void **state)
+{
+	struct tree *tree = *state;
+	char path[PATH_MAX];
+	const char *story;
+
+	if (geteuid() != 0)
+		skip();
+	unit_devices(tree);
+	tree_bind(tree, NVME, "vfio-pci");
+	assert_int_equal(chmod(tree->root, 0755), 0);
+	(void)snprintf(path, sizeof(path), "%s/vfio/vfio", tree->dev);
+	assert_int_equal(chmod(path, 0666), 0);
+	(void)snprintf(path, sizeof(path), "%s/vfio/14", tree->dev);
+	assert_int_equal(chmod(path, 0600), 0);
+	assert_int_equal(seteuid(65534), 0);
+	story = tree_device_story(tree, NVME);
+	assert_int_equal(seteuid(0), 0);
+	assert_non_null(strstr(story,
+			       "X node: /dev/vfio/14 may not be opened by nobody (uid 65534): it belongs to "
+			       "root:root with mode 0600 [chown nobody /dev/vfio/14    (as root)\nhandfast "
+			       "bind --user nobody 0000:01:00.0    (as root; for all of its nodes)]\n"));
+}
+
 static void test_container_node(void **state)
 {
 	struct tree *tree = *state;
@@ -319,6 +344,7 @@ int main(void)
 		unit(test_parts_of_the_chipset_are_refused),
 		unit(test_device_outside_the_iommu),
 		unit(test_node_in_use_and_missing),
+		unit(test_no_right_to_the_node),
 		unit(test_container_node),
 		unit(test_boot_console_stops_a_start),
 		unit(test_the_asking_process_does_not_count),
