@@ -40,8 +40,6 @@ static void check_bindable(const struct host *host, struct task *task, struct us
 		check_assignable(host, device, NULL, findings);
 		return;
 	}
-	if (!check_kind(device, findings))
-		return;
 	check_uses(usage, device, force, findings);
 }
 

@@ -216,7 +216,8 @@ static void check_host_for_device(const struct host *host, struct findings *find
 {
 	struct findings all = { 0 };
 
-	check_iommu(host, &all);
+	if (!check_has_iommu(host)) /* looks at one group where check_iommu() looks at all */
+		check_iommu(host, &all);
 	check_interrupt_remapping(host, &all);
 	check_drivers(host, &all);
 	findings_take_obstacles(findings, &all);

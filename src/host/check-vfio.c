@@ -78,12 +78,11 @@ void check_drivers(const struct host *host, struct findings *findings)
 
 	check_module(host, findings, "vfio-pci", sysfs_path(path, "%s/bus/pci/drivers/vfio-pci", host->sys),
 		     "VFIO_PCI");
-	if (kernel_option(host, "IOMMUFD_VFIO_CONTAINER") == KERNEL_OPTION_BUILT_IN) {
+	sysfs_path(path, "%s/module/vfio_iommu_type1", host->sys);
+	if (!sysfs_exists(path) && kernel_option(host, "IOMMUFD_VFIO_CONTAINER") == KERNEL_OPTION_BUILT_IN)
 		findings_ok(findings, "vfio", "iommufd stands in for vfio_iommu_type1");
-		return;
-	}
-	check_module(host, findings, "vfio_iommu_type1",
-		     sysfs_path(path, "%s/module/vfio_iommu_type1", host->sys), "VFIO_IOMMU_TYPE1");
+	else
+		check_module(host, findings, "vfio_iommu_type1", path, "VFIO_IOMMU_TYPE1");
 }
 
 void check_vfio(const struct host *host, struct findings *findings)
