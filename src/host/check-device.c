@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "host/check-priv.h"
 #include "host/group-priv.h"
+#include "host/journal-priv.h"
 #include "host/names-priv.h"
 #include "host/node-priv.h"
 #include "host/process-priv.h"
@@ -185,11 +186,26 @@ static void check_framebuffer(const struct host *host, const struct host_device 
 		findings_cure(findings, "%s", use.cure);
 }
 
+/* A start that binds the device by itself hears of it from bind, which finishes what can be finished. */
+static void check_progress(const struct host *host, const struct host_device *device,
+			   const struct check_scope *scope, struct findings *findings)
+{
+	char text[160];
+
+	if (check_will_be_bound(scope, device->text) ||
+	    !journal_in_progress(host, device, text, sizeof(text)))
+		return;
+	findings_obstacle(findings, "progress", EINPROGRESS, "%s: %s", device->text, text);
+	findings_cure(findings, "handfast unbind --wait %s    (waits where it has to, and finishes it)",
+		      device->text);
+}
+
 void check_device(const struct host *host, const struct host_device *device, const struct check_scope *scope,
 		  struct findings *findings)
 {
 	if (!check_kind(device, findings))
 		return;
+	check_progress(host, device, scope, findings);
 	if (!device->has_group) {
 		findings_obstacle(findings, "group", ENODEV,
 				  "%s has no IOMMU group: it is not behind an IOMMU", device->text);

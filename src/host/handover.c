@@ -23,8 +23,8 @@
 #include "host/group-priv.h"
 #include "host/progress-priv.h"
 
-#define UDEV_LOOKS 50
-#define UDEV_NS	   100000000
+#define UDEV_MS 5000
+#define UDEV_NS 100000000
 
 int handover_find_user(const char *text, struct handover_user *ret_user)
 {
@@ -96,11 +96,12 @@ void handover_plan(const struct host *host, const struct host_device *device,
 static void wait_for_udev(const struct host *host)
 {
 	const struct timespec pause = { .tv_nsec = UDEV_NS };
+	const uint64_t started = progress_clock_ms();
 	char path[PATH_MAX];
 
 	sysfs_path(path, "%s/udev/queue", host->run);
-	for (unsigned look = 0; look < UDEV_LOOKS && sysfs_exists(path); look++) {
-		progress_tick(host->progress, (uint64_t)look * UDEV_NS / 1000000);
+	while (sysfs_exists(path) && progress_clock_ms() - started < UDEV_MS) {
+		progress_tick(host->progress, progress_clock_ms() - started);
 		(void)nanosleep(&pause, NULL);
 	}
 	progress_done(host->progress);

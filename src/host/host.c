@@ -43,14 +43,6 @@
 #define LOOK_MS		 100  /* between two looks at the time and at signals */
 #define INTERRUPTIBLE_MS 1000 /* so long a write is let be, whatever Ctrl-C says */
 
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 /* The child gives up everything of ours but `keep`, so that nothing waits for it should it stay. */
 static void let_go(int keep)
 {
@@ -125,7 +117,7 @@ static bool was_interrupted(void)
 /* Waits for a first byte or the end of the file. */
 static int wait_readable(const struct host *host, int fd, unsigned ms)
 {
-	uint64_t started = now_ms(), elapsed = 0;
+	uint64_t started = progress_clock_ms(), elapsed = 0;
 	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
 
 	for (;;) {
@@ -136,7 +128,7 @@ static int wait_readable(const struct host *host, int fd, unsigned ms)
 			progress_done(host->progress);
 			return ready > 0 ? 0 : error_sys(errno, "poll");
 		}
-		elapsed = now_ms() - started;
+		elapsed = progress_clock_ms() - started;
 		if (ms && elapsed >= ms) {
 			progress_done(host->progress);
 			return error_set(ETIMEDOUT, "did not come back within %u seconds", (ms + 999) / 1000);

@@ -26,4 +26,7 @@ void progress_step(struct progress *progress, const char *what, ...) __attribute
 void progress_tick(struct progress *progress, uint64_t elapsed_ms);
 void progress_done(struct progress *progress);
 
+/* What elapsed times are differences of. */
+uint64_t progress_clock_ms(void);
+
 #endif

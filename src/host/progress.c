@@ -2,10 +2,19 @@
 #include "host/progress-priv.h"
 
 #include <stdarg.h>
+#include <time.h>
 #include <unistd.h>
 
 #define FIRST_S 2  /* what is over sooner is not slow */
 #define EVERY_S 10 /* where lines stay: a log */
+
+uint64_t progress_clock_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
 
 void progress_init(struct progress *progress, FILE *out)
 {

@@ -199,14 +199,13 @@ static int check_rights(const struct host *host, const char *command)
 static void wait_for_hang(const struct host *host, const struct task *task)
 {
 	const struct timespec pause = { .tv_nsec = LOOK_NS };
-	uint64_t waited_ms = 0;
+	const uint64_t started = progress_clock_ms();
 
 	progress_step(host->progress, "%s: %s is still at the write of an earlier command", task->device.text,
 		      task->entry.hang.driver);
 	while (journal_hang_lasts(host, &task->entry)) {
 		(void)nanosleep(&pause, NULL);
-		waited_ms += LOOK_NS / 1000000;
-		progress_tick(host->progress, waited_ms);
+		progress_tick(host->progress, progress_clock_ms() - started);
 	}
 	progress_done(host->progress);
 }

@@ -10,10 +10,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "host/check-priv.h"
 #include "host/journal-priv.h"
 #include "host/progress-priv.h"
 
-#define WRITER 4242
+#define WRITER	  4242
+#define WAITED_US 3500000 /* long enough for a line on a busy machine */
 
 /* The write to a driver hangs, and a process sits in it. */
 static void hang_at(struct tree *tree, unsigned write)
@@ -39,6 +41,18 @@ static const char *progress_of(struct tree *tree, const char *bdf, char text[256
 
 	text[0] = '\0';
 	return journal_in_progress(&tree->host, &device, text, 256) ? text : "";
+}
+
+static int assignable(struct tree *tree, const char *bdf)
+{
+	struct host_device device = tree_load(tree, bdf);
+	struct findings findings = { 0 };
+	int error;
+
+	check_device(&tree->host, &device, NULL, &findings);
+	error = findings_error(&findings);
+	findings_fini(&findings);
+	return error;
 }
 
 static void test_who_holds_it_is_said(void **state)
@@ -88,6 +102,9 @@ static void test_while_it_lasts_nothing_is_written(void **state)
 	assert_int_equal(do_unbind(tree, NVME, NULL, AS_IS_UNBIND, &output), -EINPROGRESS);
 	assert_non_null(
 		strstr(tree_error(tree), "try:     handfast unbind --wait 0000:01:00.0    (waits until"));
+	assert_int_equal(assignable(tree, NVME), -EINPROGRESS);
+	assert_non_null(
+		strstr(tree_error(tree), "0000:01:00.0: bind or unbind in progress: nvme has not come back"));
 	/* Another device is not concerned. */
 	assert_int_equal(tree->writes, 0);
 	tree->fail_at = 0;
@@ -187,13 +204,13 @@ static void test_wait_waits_for_an_earlier_command(void **state)
 	snprintf(path, sizeof(path), "%s/proc/4242/stat", tree->root);
 	child = fork();
 	if (child == 0) {
-		usleep(2300000);
+		usleep(WAITED_US);
 		_exit(unlink(path) != 0);
 	}
 	assert_int_equal(do_bind(tree, NVME, NULL, (struct bind_options){ .wait = true }, &output), 0);
 	assert_int_equal(waitpid(child, NULL, 0), child);
 	assert_string_equal(output.out, NVME ": nvme -> vfio-pci\n");
-	assert_string_equal(output.notes, NVME ": nvme is still at the write of an earlier command, 2 s\n");
+	assert_non_null(strstr(output.notes, NVME ": nvme is still at the write of an earlier command, "));
 }
 
 /* The real write, on a pipe that nobody reads. */
@@ -231,13 +248,13 @@ static void test_a_wait_without_deadline_says_how_long(void **state)
 	assert_int_equal(mkfifo(path, 0600), 0);
 	reader = fork();
 	if (reader == 0) {
-		usleep(2300000);
+		usleep(WAITED_US);
 		_exit(drain(path));
 	}
 	assert_int_equal(write_to_pipe(tree, &writer), 0);
 	assert_int_equal(waitpid(reader, NULL, 0), reader);
 	output_close(&output, 0);
-	assert_string_equal(output.notes, NVME ": nvme is letting go of it, 2 s\n");
+	assert_non_null(strstr(output.notes, NVME ": nvme is letting go of it, "));
 	assert_int_equal(writer, 0);
 }
 
