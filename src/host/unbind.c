@@ -113,33 +113,28 @@ static int free_and_probe(const struct host *host, const struct host_device *dev
 	return error ? error : device_driver(host, device->bdf, ret_driver, size);
 }
 
+static void note_identity(const struct tasks *tasks, const struct host_device *device, const char *vfio)
+{
+	fprintf(tasks->notes,
+		"note: %s had it by its identity %04x:%04x, which somebody gave that driver (new_id), and "
+		"takes "
+		"every such device that comes without driver\n"
+		"      try: handfast unbind --remove-id %s\n"
+		"           echo %04x %04x > %s/bus/pci/drivers/%s/remove_id\n",
+		vfio, device->vendor, device->device, device->text, device->vendor, device->device,
+		tasks->host.sys, vfio);
+}
+
 /* vfio has it again by an identity that somebody gave it. */
-static int go_past_identity(const struct tasks *tasks, struct task *task, const char *vfio, bool remove_id,
+static int go_past_identity(const struct tasks *tasks, struct task *task, const char *vfio,
 			    struct rebind_hang *ret_hang)
 {
 	const struct host *host = &tasks->host;
 	const struct host_device *device = &task->device;
-	char native[64], now[64];
-	int error;
+	char native[64];
 
-	if (remove_id) {
-		error = rebind_remove_id(host, device, vfio);
-		if (!error)
-			error = free_and_probe(host, device, now, sizeof(now), ret_hang);
-		if (error || !driver_is_vfio(now))
-			return error ? error : now[0] ? 0 : explain_nobody(host, device);
-	} else if (find_native(host, device, native, sizeof(native))) {
-		error = rebind_to(host, device, native, "", ret_hang);
-		if (!error)
-			fprintf(tasks->notes,
-				"note: %s still takes every device with the identity %04x:%04x, which "
-				"somebody gave it (new_id)\n"
-				"      try: handfast unbind --remove-id %s\n"
-				"           echo %04x %04x > %s/bus/pci/drivers/%s/remove_id\n",
-				vfio, device->vendor, device->device, device->text, device->vendor,
-				device->device, host->sys, vfio);
-		return error;
-	}
+	if (find_native(host, device, native, sizeof(native)))
+		return rebind_to(host, device, native, "", ret_hang);
 	error_set(EBUSY,
 		  "%s took %s again, although nothing tells it to any more: somebody gave it the device's "
 		  "identity through new_id",
@@ -155,6 +150,9 @@ static int give_to_anyone(const struct tasks *tasks, struct task *task, bool rem
 {
 	const struct host *host = &tasks->host;
 	const struct host_device *device = &task->device;
+	/* Which driver wins a probe depends on which came first, so the probe's end alone tells too little.
+	 */
+	bool by_identity = driver_is_vfio(device->driver) && !device->driver_override[0] && !remove_id;
 	char now[64];
 	int error = rebind_override(host, device, "");
 
@@ -168,12 +166,16 @@ static int give_to_anyone(const struct tasks *tasks, struct task *task, bool rem
 	if (error)
 		return error;
 	if (driver_is_vfio(now))
-		return go_past_identity(tasks, task, now, remove_id, ret_hang);
-	return now[0] ? 0 : explain_nobody(host, device);
+		error = go_past_identity(tasks, task, now, ret_hang);
+	else if (!now[0])
+		error = explain_nobody(host, device);
+	if (!error && by_identity)
+		note_identity(tasks, device, device->driver);
+	return error;
 }
 
 /* Bound to a driver of the host's already: what is left of an earlier bind goes. */
-static int tidy(const struct tasks *tasks, const struct task *task, const struct unbind_options *options)
+static int tidy(const struct tasks *tasks, const struct task *task)
 {
 	const struct host *host = &tasks->host;
 	const struct host_device *device = &task->device;
@@ -183,11 +185,6 @@ static int tidy(const struct tasks *tasks, const struct task *task, const struct
 	    (task_is_unfinished(task) && device->driver_override[0])) {
 		error = rebind_override(host, device, task->has_entry ? task->entry.override : "");
 		if (error)
-			return error;
-	}
-	if (options->remove_id) {
-		error = rebind_remove_id(host, device, "vfio-pci");
-		if (error && error != -ENODEV && error != -ENOENT)
 			return error;
 	}
 	error = handover_take_back(host, device, &task->entry);
@@ -213,15 +210,26 @@ static int give_back(const struct tasks *tasks, struct task *task, const struct 
 	return error ? error : journal_remove(host, task->device.bdf);
 }
 
+/* Fine where there is none. */
+static int remove_identity(const struct host *host, const struct host_device *device)
+{
+	int error =
+		rebind_remove_id(host, device, driver_is_vfio(device->driver) ? device->driver : "vfio-pci");
+
+	return error == -ENODEV || error == -ENOENT ? 0 : error;
+}
+
 static int unbind_one(const struct tasks *tasks, struct task *task, const struct unbind_options *options,
 		      FILE *out)
 {
 	const struct host_device *device = &task->device;
 	char now[64] = "";
-	int error;
+	int error = options->remove_id ? remove_identity(&tasks->host, device) : 0;
 
+	if (error)
+		return error;
 	if (stays(task, options->driver)) {
-		error = tidy(tasks, task, options);
+		error = tidy(tasks, task);
 		if (!error)
 			fprintf(out, "%s: already bound to %s\n", device->text, device->driver);
 		return error;

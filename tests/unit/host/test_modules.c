@@ -226,8 +226,8 @@ static void test_unbind_goes_past_a_dynamic_id(void **state)
 	assert_string_equal(output.out, NIC ": vfio-pci -> e1000e\n");
 	assert_string_equal(
 		tree_plain(tree, output.notes),
-		"note: vfio-pci still takes every device with the identity 8086:10d3, which somebody "
-		"gave it (new_id)\n"
+		"note: vfio-pci had it by its identity 8086:10d3, which somebody gave that driver "
+		"(new_id), and takes every such device that comes without driver\n"
 		"      try: handfast unbind --remove-id 0000:02:00.0\n"
 		"           echo 8086 10d3 > /sys/bus/pci/drivers/vfio-pci/remove_id\n");
 	expect_native(tree);
@@ -240,6 +240,23 @@ static void test_unbind_goes_past_a_dynamic_id(void **state)
 	assert_int_equal(do_unbind(tree, NIC, NULL, (struct unbind_options){ .remove_id = true }, &output),
 			 0);
 	expect_native(tree);
+}
+
+/* The host's own driver may come before vfio-pci in the kernel's list. */
+static void test_a_dynamic_id_that_loses_the_probe_is_named_too(void **state)
+{
+	struct tree *tree = *state;
+	struct output output;
+
+	devices(tree, NATIVE);
+	by_hand(tree, "(null)");
+	assert_int_equal(do_unbind(tree, NIC, NULL, AS_IS_UNBIND, &output), 0);
+	assert_non_null(strstr(output.notes, "note: vfio-pci had it by its identity 8086:10d3"));
+	expect_native(tree);
+	/* One that an override told is not suspected. */
+	by_hand(tree, "vfio-pci");
+	assert_int_equal(do_unbind(tree, NIC, NULL, AS_IS_UNBIND, &output), 0);
+	assert_string_equal(output.notes, "");
 }
 
 static void test_unbind_removes_a_dynamic_id_when_told(void **state)
@@ -343,6 +360,7 @@ int main(void)
 		unit(test_a_native_driver_that_is_not_to_be_had_is_named),
 		unit(test_a_native_driver_that_refuses_is_named),
 		unit(test_unbind_goes_past_a_dynamic_id),
+		unit(test_a_dynamic_id_that_loses_the_probe_is_named_too),
 		unit(test_unbind_removes_a_dynamic_id_when_told),
 		unit(test_unbind_to_a_driver_of_choice),
 		unit(test_a_driver_of_choice_that_refuses_leaves_the_way_back),
