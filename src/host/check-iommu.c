@@ -65,7 +65,8 @@ static bool iort_may_name_smmu(const char *path)
 			return false;
 		at += size;
 	}
-	return false;
+	/* A longer table than we have read may go on about SMMUs. */
+	return at >= sizeof(table);
 }
 
 /* What the firmware offers; NULL: nothing. */

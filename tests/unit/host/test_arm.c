@@ -95,8 +95,9 @@ static void test_list(void **state)
 	free(text);
 }
 
-/* An IORT, Arm IO Remapping Table: header, where its nodes begin and how many there are, the nodes. */
-static void put_iort(struct tree *tree, const uint8_t *types, size_t count)
+/* An IORT, Arm IO Remapping Table: header, where its nodes begin and how many there are, the nodes, each
+ * `size` bytes long by its own account. */
+static void put_iort_of(struct tree *tree, const uint8_t *types, size_t count, uint16_t size)
 {
 	uint8_t table[48 + 8 * 16] = "IORT";
 	char path[PATH_MAX];
@@ -107,13 +108,19 @@ static void put_iort(struct tree *tree, const uint8_t *types, size_t count)
 	table[40] = 48;
 	for (size_t i = 0; i < count; i++) {
 		table[48 + 16 * i] = types[i];
-		table[48 + 16 * i + 1] = 16;
+		table[48 + 16 * i + 1] = (uint8_t)size;
+		table[48 + 16 * i + 2] = (uint8_t)(size >> 8);
 	}
 	(void)snprintf(path, sizeof(path), "%s/firmware/acpi/tables/IORT", tree->sys);
 	file = fopen(path, "w");
 	assert_non_null(file);
 	assert_int_equal(fwrite(table, 1, 48 + 16 * count, file), 48 + 16 * count);
 	fclose(file);
+}
+
+static void put_iort(struct tree *tree, const uint8_t *types, size_t count)
+{
+	put_iort_of(tree, types, count, 16);
 }
 
 static const char *iommu_story(struct tree *tree)
@@ -146,6 +153,14 @@ static void test_no_smmu(void **state)
 	assert_non_null(strstr(iommu_story(tree), unused));
 	put_iort(tree, with_old_smmu, 3);
 	assert_non_null(strstr(iommu_story(tree), unused));
+	/* Broken ones, and one that goes on behind what is read of it. */
+	put_iort_of(tree, with_smmu, 3, 0);
+	assert_string_equal(iommu_story(tree), none);
+	put_iort_of(tree, with_smmu, 3, 1000);
+	assert_string_equal(iommu_story(tree), none);
+	put_iort_of(tree, with_smmu, 3, 20000);
+	assert_non_null(strstr(iommu_story(tree), unused));
+	put_iort(tree, with_smmu, 3);
 	tree_file(tree, "modules/config", "#\nCONFIG_PCI=y\n# CONFIG_ARM_SMMU_V3 is not set\n");
 	assert_non_null(strstr(iommu_story(tree),
 			       "was built without its driver (CONFIG_ARM_SMMU_V3) [a kernel with "
