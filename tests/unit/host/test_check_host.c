@@ -377,10 +377,10 @@ static void test_containers(void **state)
 	static const struct {
 		const char *file, *text, *kind;
 	} cases[] = {
-		{ "run/systemd/container", "lxc\n", "inside a container (lxc): " },
-		{ "proc/1/environ", "container=podman", "inside a container (podman): " },
-		{ ".dockerenv", "", "inside a container (docker): " },
-		{ "run/.containerenv", "", "inside a container (podman): " },
+		{ "run/systemd/container", "lxc\n", "w container: inside a container (lxc): " },
+		{ "proc/1/environ", "container=podman", "w container: inside a container (podman): " },
+		{ ".dockerenv", "", "w container: inside a container (docker): " },
+		{ "run/.containerenv", "", "w container: inside a container (podman): " },
 	};
 	struct tree *tree = *state;
 	struct findings findings = { 0 };
