@@ -235,11 +235,12 @@ static int roll_back(struct tasks *tasks, bool with_nodes, size_t last)
 static int mend_override(const struct host *host, const struct task *task)
 {
 	const struct host_device *device = &task->device;
+	struct rebind_hang hang;
 
 	if (!task->skip || !task->has_entry || task->entry.origin_unknown ||
 	    strcmp(device->driver_override, device->driver) == 0)
 		return 0;
-	return rebind_override(host, device, device->driver);
+	return rebind_override(host, device, device->driver, &hang);
 }
 
 static int bind_all(struct tasks *tasks, const struct bind_options *options, const struct handover_user *user)

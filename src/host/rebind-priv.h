@@ -16,7 +16,8 @@ struct rebind_hang {
 };
 
 /* driver_override; "" clears it. */
-int rebind_override(const struct host *host, const struct host_device *device, const char *driver);
+int rebind_override(const struct host *host, const struct host_device *device, const char *driver,
+		    struct rebind_hang *ret_hang);
 
 /* Takes the device from the driver it is bound to now; nothing to do where it has none. -ETIMEDOUT: the cause
  * names who uses the device. */

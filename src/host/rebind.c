@@ -20,28 +20,36 @@
 #define PROBES	 5
 #define USERS_MS 5000 /* for finding out who uses a device */
 
-/* For writes of which none has been seen to hang: they do not get as far as a driver. */
-static int write_plain(const struct host *host, const char *path, const char *text)
-{
-	pid_t writer;
-
-	return host->ops->write(host, path, text, &writer);
-}
-
-int rebind_override(const struct host *host, const struct host_device *device, const char *driver)
+/* The kernel holds a device while a driver lets go of it or takes it, and this write waits for that. The
+ * driver link is gone by then, so that only the waiting tells. */
+int rebind_override(const struct host *host, const struct host_device *device, const char *driver,
+		    struct rebind_hang *ret_hang)
 {
 	char path[PATH_MAX], line[80];
+	pid_t writer = 0;
+	int error;
 
 	(void)snprintf(line, sizeof(line), "%s\n", driver);
-	return write_plain(host, device_path(host, device->bdf, "driver_override", path), line);
+	error = host->ops->write(host, device_path(host, device->bdf, "driver_override", path), line,
+				 &writer);
+	if (error != -ETIMEDOUT)
+		return error;
+	*ret_hang = (struct rebind_hang){ .writer = writer };
+	(void)text_copy(ret_hang->driver, sizeof(ret_hang->driver),
+			device->driver[0] ? device->driver : "the driver it had");
+	error_add("a driver is still letting go of %s, or taking it", device->text);
+	rebind_add_users(host, device);
+	return error_try("handfast unbind --wait %s    (waits for it, and finishes)", device->text);
 }
 
 int rebind_remove_id(const struct host *host, const struct host_device *device, const char *driver)
 {
 	char path[PATH_MAX], id[16];
+	pid_t writer;
 
 	(void)snprintf(id, sizeof(id), "%04x %04x", device->vendor, device->device);
-	return write_plain(host, sysfs_path(path, "%s/bus/pci/drivers/%s/remove_id", host->sys, driver), id);
+	return host->ops->write(host, sysfs_path(path, "%s/bus/pci/drivers/%s/remove_id", host->sys, driver),
+				id, &writer);
 }
 
 struct users_work {
@@ -198,7 +206,7 @@ static int probe_until_bound(const struct host *host, const struct host_device *
 static int move_to(const struct host *host, const struct host_device *device, const char *driver,
 		   struct rebind_hang *ret_hang)
 {
-	int error = rebind_override(host, device, driver);
+	int error = rebind_override(host, device, driver, ret_hang);
 
 	if (!error)
 		error = rebind_release(host, device, ret_hang);
@@ -225,8 +233,8 @@ int rebind_to(const struct host *host, const struct host_device *device, const c
 	if (error && error != -ETIMEDOUT) {
 		struct error why = *error_get();
 
-		(void)rebind_override(host, device, override_after);
+		(void)rebind_override(host, device, override_after, ret_hang);
 		return error_load(&why);
 	}
-	return error ? error : rebind_override(host, device, override_after);
+	return error ? error : rebind_override(host, device, override_after, ret_hang);
 }

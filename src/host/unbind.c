@@ -39,7 +39,9 @@ static int check_all_free(const struct tasks *tasks, const struct unbind_options
 	for (size_t i = 0; i < tasks->count && !error; i++) {
 		const struct task *task = &tasks->list[i];
 
-		if (driver_is_vfio(task->device.driver))
+		/* Nor does a driver of the host get a device whose group somebody has. */
+		if (driver_is_vfio(task->device.driver) ||
+		    (!task->device.driver[0] && task->device.has_group))
 			check_holders(&tasks->host, &task->device, 0, &findings);
 		else if (!stays(task, options->driver) && usage)
 			check_uses(usage, &task->device, false, &findings);
@@ -154,7 +156,7 @@ static int give_to_anyone(const struct tasks *tasks, struct task *task, bool rem
 	 */
 	bool by_identity = driver_is_vfio(device->driver) && !device->driver_override[0] && !remove_id;
 	char now[64];
-	int error = rebind_override(host, device, "");
+	int error = rebind_override(host, device, "", ret_hang);
 
 	if (!error)
 		error = rebind_release(host, device, ret_hang);
@@ -183,7 +185,9 @@ static int tidy(const struct tasks *tasks, const struct task *task)
 
 	if (driver_is_vfio(device->driver_override) ||
 	    (task_is_unfinished(task) && device->driver_override[0])) {
-		error = rebind_override(host, device, task->has_entry ? task->entry.override : "");
+		struct rebind_hang hang;
+
+		error = rebind_override(host, device, task->has_entry ? task->entry.override : "", &hang);
 		if (error)
 			return error;
 	}

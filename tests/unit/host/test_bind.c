@@ -320,6 +320,21 @@ static void test_unbind_is_refused_while_a_vm_has_it(void **state)
 	expect_bound(tree);
 }
 
+/* The kernel would refuse it to any other driver. */
+static void test_unbind_is_refused_while_a_vm_has_the_group(void **state)
+{
+	struct tree *tree = *state;
+	struct output output;
+
+	unit_devices(tree);
+	tree_bind(tree, NVME, "");
+	tree_file(tree, "dev/vfio/14", "%s", "");
+	tree_process(tree, 4711, "handfast", "dev/vfio/14");
+	assert_int_equal(run(tree, false, NVME, NULL, false, &output), -EBUSY);
+	assert_non_null(strstr(tree_error(tree), "/dev/vfio/14 is in use by handfast (pid 4711)"));
+	assert_int_equal(tree->writes, 0);
+}
+
 static void test_unbind_gives_back_what_it_can(void **state)
 {
 	struct tree *tree = *state;
@@ -457,6 +472,7 @@ int main(void)
 		unit(test_vfio_pci_is_loaded_or_missed),
 		unit(test_the_rest_of_the_group_is_noted),
 		unit(test_unbind_is_refused_while_a_vm_has_it),
+		unit(test_unbind_is_refused_while_a_vm_has_the_group),
 		unit(test_unbind_gives_back_what_it_can),
 		unit(test_unbind_without_journal),
 		unit(test_a_device_without_driver_stays_so),

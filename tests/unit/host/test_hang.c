@@ -144,6 +144,28 @@ static void test_the_next_command_finishes(void **state)
 	assert_string_equal(progress_of(tree, NVME, text), "");
 }
 
+/* Somebody else's write hangs: the link is gone, and the kernel keeps ours waiting. */
+static void test_a_hang_of_somebody_elses_is_noticed(void **state)
+{
+	struct tree *tree = *state;
+	struct output output;
+	char text[256];
+
+	unit_devices(tree);
+	tree_bind(tree, NVME, "");
+	hang_at(tree, 1);
+	assert_int_equal(do_bind(tree, NVME, NULL, AS_IS_BIND, &output), -ETIMEDOUT);
+	assert_non_null(
+		strstr(tree_error(tree), "a driver is still letting go of 0000:01:00.0, or taking it\n"));
+	assert_string_equal(
+		progress_of(tree, NVME, text),
+		"bind or unbind in progress: the driver it had has not come back for 0 s (process 4242 is "
+		"in it)");
+	assert_int_equal(do_unbind(tree, NVME, NULL, AS_IS_UNBIND, &output), -EINPROGRESS);
+	let_go(tree);
+	assert_int_equal(do_bind(tree, NVME, NULL, AS_IS_BIND, &output), 0);
+}
+
 /* It never had an entry, and gets one that knows nothing but this. */
 static void test_an_unbind_of_somebody_elses_bind_is_journalled_too(void **state)
 {
@@ -376,6 +398,7 @@ int main(void)
 		unit(test_who_holds_it_is_said),
 		unit(test_while_it_lasts_nothing_is_written),
 		unit(test_the_next_command_finishes),
+		unit(test_a_hang_of_somebody_elses_is_noticed),
 		unit(test_an_unbind_of_somebody_elses_bind_is_journalled_too),
 		unit(test_a_process_of_that_number_is_not_enough),
 		unit(test_wait_waits_for_an_earlier_command),
