@@ -145,15 +145,12 @@ static void tell(const struct usage *usage, const struct interface *interface, s
 	talk->used |= ssh != SSH_NONE;
 }
 
-static void add_cure(const char *name, const struct talk *talk, const char *master, bool up, struct use *use)
+/* A member of a bridge is of use to nobody any more once it has left that. */
+static void add_cure(const char *name, const struct talk *talk, const char *master, struct use *use)
 {
-	const char *where = talk->ssh != SSH_NONE ? "    (from a console, not over this connection)" : "";
-
-	if (up)
-		usage_append(use->cure, sizeof(use->cure), "ip link set %s down%s", name, where);
-	if (master[0])
-		usage_append(use->cure, sizeof(use->cure), "%sip link set %s nomaster%s", up ? "\n" : "",
-			     name, where);
+	usage_print(use->cure, sizeof(use->cure), "ip link set %s %s%s", name,
+		    master[0] ? "nomaster" : "down",
+		    talk->ssh != SSH_NONE ? "    (from a console, not over this connection)" : "");
 }
 
 static void add_interface(const struct usage *usage, const char *name, struct usage_collection *uses)
@@ -181,7 +178,7 @@ static void add_interface(const struct usage *usage, const char *name, struct us
 		    talk.text, ssh_texts[talk.ssh]);
 	usage_print(use->brief, sizeof(use->brief), "%s %s%s%s%s", name, up ? "up" : "down",
 		    master[0] ? " in " : "", master, talk.ssh != SSH_NONE ? " (SSH)" : "");
-	add_cure(name, &talk, master, up, use);
+	add_cure(name, &talk, master, use);
 }
 
 void usage_of_network(const struct usage *usage, const struct host_device *device,
