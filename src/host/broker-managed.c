@@ -6,10 +6,9 @@
  * managed devices.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -24,15 +23,31 @@ void managed_set(struct managed *managed, const struct broker_request *request)
 	memcpy(managed->list, request->managed, managed->count * sizeof(managed->list[0]));
 }
 
-/* What bind and unbind print about each device is of interest to those who want to know everything. */
-static FILE *open_report(void)
-{
-	int fd = log_enabled(LOG_LEVEL_INFO) ? dup(STDERR_FILENO) : open("/dev/null", O_WRONLY | O_CLOEXEC);
-	FILE *report = fd >= 0 ? fdopen(fd, "w") : NULL;
+/* What bind and unbind print about each device. */
+struct report {
+	FILE *stream;
+	char *text;
+	size_t size;
+};
 
-	if (!report && fd >= 0)
-		close(fd);
-	return report;
+static int report_open(struct report *report)
+{
+	*report = (struct report){ 0 };
+	report->stream = open_memstream(&report->text, &report->size);
+	return report->stream ? 0 : error_sys(errno, "what is told about the devices");
+}
+
+/* For those who want to know everything. */
+static void report_log(struct report *report)
+{
+	char *rest, *line;
+
+	if (fclose(report->stream) == 0) {
+		rest = report->text;
+		while ((line = strsep(&rest, "\n")) && *line)
+			log_info("%s", line);
+	}
+	free(report->text);
 }
 
 /* The devices that we bound, as words of a command line; whole ones only. */
@@ -52,13 +67,13 @@ static void moved_names(const struct managed *managed, char *ret_names, size_t s
 int managed_bind(struct managed *managed, const struct host *host, char *ret_names, size_t size)
 {
 	const struct bind_options options = { .ret_moved = managed->moved };
-	FILE *report = open_report();
-	int error;
+	struct report report;
+	int error = report_open(&report);
 
-	if (!report)
-		return error_sys(errno, "what is told about the devices");
-	error = bind_devices(host, managed->list, managed->count, &options, report, stderr);
-	fclose(report);
+	if (error)
+		return error;
+	error = bind_devices(host, managed->list, managed->count, &options, report.stream, stderr);
+	report_log(&report);
 	if (error) {
 		memset(managed->moved, 0, sizeof(managed->moved));
 		return error;
@@ -81,18 +96,18 @@ int managed_give_back(struct managed *managed, const struct host *host)
 {
 	const struct unbind_options options = { 0 };
 	struct bdf list[BROKER_MANAGED_MAX];
-	FILE *report = open_report();
+	struct report report;
 	size_t count = 0;
-	int error;
+	int error = report_open(&report);
 
-	if (!report)
-		return error_sys(errno, "what is told about the devices");
+	if (error)
+		return error;
 	for (size_t i = 0; i < managed->count; i++) {
 		if (managed->moved[i])
 			list[count++] = managed->list[i];
 	}
 	memset(managed->moved, 0, sizeof(managed->moved));
-	error = count ? unbind_devices(host, list, count, &options, report, stderr) : 0;
-	fclose(report);
+	error = count ? unbind_devices(host, list, count, &options, report.stream, stderr) : 0;
+	report_log(&report);
 	return error;
 }
