@@ -17,6 +17,8 @@
 #include "base/text.h"
 #include "host/node-priv.h"
 
+/* What a VM has whose command line does not say; a limit below that is in nearly every VM's way. */
+#define GUEST_USUAL (UINT64_C(256) << 20)
 /* A limit below this is what a login gives by default, not what somebody set for VMs. */
 #define LIMIT_MODEST (UINT64_C(1) << 30)
 
@@ -104,6 +106,11 @@ void memlock_check(const struct host *host, struct findings *findings)
 	text_size(limit.rlim_max, have, sizeof(have));
 	if (limit.rlim_max >= LIMIT_MODEST) {
 		findings_ok(findings, "memlock", "guests of up to %s can be locked in memory", have);
+		return;
+	}
+	if (limit.rlim_max < GUEST_USUAL) {
+		(void)memlock_denied(GUEST_USUAL, limit.rlim_max);
+		findings_obstacle_error(findings, "memlock");
 		return;
 	}
 	(void)memlock_denied(LIMIT_MODEST, limit.rlim_max);

@@ -35,6 +35,7 @@ static void arm_host(struct tree *tree)
 	tree_file(tree, "sys/kernel/mm/transparent_hugepage/enabled", "[always] madvise never\n");
 	tree_file(tree, "dev/kvm", "%s", "");
 	tree_bind(tree, NVME, "vfio-pci");
+	tree_may_lock(tree);
 }
 
 static void test_check_of_the_host(void **state)

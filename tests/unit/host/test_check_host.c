@@ -446,13 +446,22 @@ static void test_memory_lock_limit(void **state)
 	story = memlock_story(tree, UINT64_C(8) << 30);
 	if (story) /* root's to set where the limit is lower */
 		assert_string_equal(story, "o memlock: guests of up to 8 GiB can be locked in memory\n");
+	story = memlock_story(tree, UINT64_C(256) << 20);
+	if (story)
+		assert_non_null(strstr(
+			story, "w memlock: only 256 MiB can be locked in memory: no guest with a "
+			       "device will be larger [prlimit --memlock=1073741824:1073741824 --pid "
+			       "PID    (as root; PID: the shell it starts from)\nLimitMEMLOCK=infinity"));
 	story = memlock_story(tree, 65536);
 	if (!story)
 		skip();
+	/* In the way of a VM whose memory the command line does not even say; a start says the same of it. */
 	assert_non_null(strstr(story,
-			       "w memlock: only 64 KiB can be locked in memory: no guest with a device will "
-			       "be larger [prlimit --memlock=1073741824:1073741824 --pid PID    (as root; "
-			       "PID: the shell it starts from)\nLimitMEMLOCK=infinity"));
+			       "X memlock: a device can reach all of the guest's memory, so all of it is "
+			       "locked: that needs 256 MiB, and the limit on locked memory is 64 KiB for "));
+	assert_non_null(
+		strstr(story, " [prlimit --memlock=268435456:268435456 --pid PID    (as root; PID: the shell "
+			      "it starts from)\nLimitMEMLOCK=infinity"));
 	tree_file(tree, path, "Name:\tx\nCapEff:\t0000000000004000\n");
 	assert_string_equal(memlock_story(tree, 65536),
 			    "o memlock: guest memory of any size can be locked\n");

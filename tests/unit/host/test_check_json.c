@@ -26,6 +26,7 @@ static char *run_check(struct tree *tree, const struct bdf *devices, size_t coun
 static void good_host(struct tree *tree)
 {
 	unit_devices(tree);
+	tree_may_lock(tree);
 	tree_file(tree, "proc/cpuinfo", "vendor_id : GenuineIntel\nflags : fpu vmx\n");
 	tree_file(tree, "dev/kvm", "%s", "");
 	tree_folder(tree, "sys/class/iommu/dmar0");

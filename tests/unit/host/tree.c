@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <linux/capability.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -197,6 +198,14 @@ void tree_process(struct tree *tree, unsigned pid, const char *name, const char 
 	tree_link(tree, sysfs_path(path, "proc/%u/fd/7", pid), target);
 	if (strncmp(open, "dev/vfio/", 9) == 0)
 		tree_busy(tree, open);
+}
+
+void tree_may_lock(struct tree *tree)
+{
+	char path[PATH_MAX];
+
+	tree_file(tree, sysfs_path(path, "proc/%d/status", (int)getpid()),
+		  "Name:\thandfast\nCapEff:\t%016x\n", 1U << CAP_IPC_LOCK);
 }
 
 void tree_busy(struct tree *tree, const char *node)

@@ -59,6 +59,8 @@ void tree_device(struct tree *tree, const char *bdf, unsigned vendor, unsigned d
 /* What the device is bound to now, "" for none. */
 const char *tree_driver_of(struct tree *tree, const char *bdf);
 void tree_bind(struct tree *tree, const char *bdf, const char *driver);
+/* This process may lock any amount of memory, whatever the machine says that runs the tests. */
+void tree_may_lock(struct tree *tree);
 /* The node is there and cannot be opened, as a group that another process has. */
 void tree_busy(struct tree *tree, const char *node);
 /* A process with one open file; a VFIO node is busy then. */
