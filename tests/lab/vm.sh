@@ -58,10 +58,10 @@ show() {
 
 # What of the host handfast could have changed: drivers, overrides, nodes, the journal.
 host_state() {
-	find /sys/bus/pci/devices/*/ -maxdepth 1 -name driver -printf '%h %l\n'
 	grep -H '' /sys/bus/pci/devices/*/driver_override
-	stat -c '%n %U:%G %a' /dev/kvm /dev/vfio/* 2>&1
-	find /var/lib/handfast /run/handfast -type f 2>/dev/null
+	find /sys/bus/pci/devices/*/ /dev/kvm /dev/vfio /dev/vfio/devices /var/lib/handfast /run/handfast -maxdepth 1 \
+		\( -name driver -printf '%h %l\n' -o -path '/dev/*' -printf '%p %u:%g %m\n' -o \
+		-path '*/handfast/*' -type f -print \) 2>/dev/null
 }
 
 # refused NAME PATTERN ARGUMENT...: handfast must end at once with status 1 and a message of three parts in
