@@ -33,17 +33,6 @@ const char *check_device_title(const struct host *host, const struct host_device
 	return ret_text;
 }
 
-bool check_will_be_bound(const struct check_scope *scope, const char *name)
-{
-	char text[BDF_TEXT_SIZE];
-
-	for (size_t i = 0; scope && i < scope->bound_count; i++) {
-		if (strcmp(bdf_format(scope->bound[i], text), name) == 0)
-			return true;
-	}
-	return false;
-}
-
 static void check_driver(const struct host_device *device, const struct check_scope *scope,
 			 struct findings *findings)
 {

@@ -32,6 +32,17 @@ const char *check_member_reason(const struct group_member *member)
 	return driver_is_vfio(member->driver) ? "for guests" : "its driver leaves it alone";
 }
 
+bool check_will_be_bound(const struct check_scope *scope, const char *name)
+{
+	char text[BDF_TEXT_SIZE];
+
+	for (size_t i = 0; scope && i < scope->bound_count; i++) {
+		if (strcmp(bdf_format(scope->bound[i], text), name) == 0)
+			return true;
+	}
+	return false;
+}
+
 static bool blocks(const struct group_member *member, const struct check_scope *scope)
 {
 	return member->blocks && !check_will_be_bound(scope, member->name);

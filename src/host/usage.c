@@ -34,20 +34,6 @@ const char *use_kind_name(enum use_kind kind)
 	return names[kind];
 }
 
-void *usage_grow(struct usage *usage, void *array_address, size_t *count, size_t size)
-{
-	void **array = array_address;
-	char *more = realloc(*array, (*count + 1) * size);
-
-	if (!more) {
-		usage->short_of_memory = true;
-		return NULL;
-	}
-	*array = more;
-	memset(more + *count * size, 0, size);
-	return more + (*count)++ * size;
-}
-
 int usage_create(const struct host *host, struct usage **ret_usage)
 {
 	struct usage *usage = calloc(1, sizeof(*usage));
@@ -82,17 +68,6 @@ void usage_destroy(struct usage *usage)
 	free(usage->ssh_sockets);
 	free(usage->ssh_locals);
 	free(usage);
-}
-
-struct use *usage_add(struct usage_collection *uses, enum use_kind kind, bool vital)
-{
-	struct use *use;
-
-	if (uses->count == uses->room)
-		return NULL;
-	use = &uses->list[uses->count++];
-	*use = (struct use){ .kind = kind, .vital = vital };
-	return use;
 }
 
 /* The first use of one of the device's virtual functions, with its name. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The texts that uses are told in. */
+/* What the parts of usage.c share: texts that uses are told in, arrays that grow, the list of uses. */
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -51,4 +52,29 @@ bool usage_is_below(const char *path, const char *folder)
 	size_t length = strlen(folder);
 
 	return strncmp(path, folder, length) == 0 && path[length] == '/';
+}
+
+void *usage_grow(struct usage *usage, void *array_address, size_t *count, size_t size)
+{
+	void **array = array_address;
+	char *more = realloc(*array, (*count + 1) * size);
+
+	if (!more) {
+		usage->short_of_memory = true;
+		return NULL;
+	}
+	*array = more;
+	memset(more + *count * size, 0, size);
+	return more + (*count)++ * size;
+}
+
+struct use *usage_add(struct usage_collection *uses, enum use_kind kind, bool vital)
+{
+	struct use *use;
+
+	if (uses->count == uses->room)
+		return NULL;
+	use = &uses->list[uses->count++];
+	*use = (struct use){ .kind = kind, .vital = vital };
+	return use;
 }
