@@ -56,7 +56,8 @@ show() {
 	tr -d '\r' <"$serial" | tail -n 25 | sed 's/^/#   serial: /'
 }
 
-# What of the host handfast could have changed: drivers, overrides, nodes, the journal.
+# What of the host handfast could have changed: drivers, overrides, nodes, the journal (but for the lock in it,
+# which stays from the first command on).
 host_state() {
 	grep -H '' /sys/bus/pci/devices/*/driver_override
 	find /sys/bus/pci/devices/*/ /dev/kvm /dev/vfio /dev/vfio/devices /var/lib/handfast /run/handfast -maxdepth 1 \
