@@ -313,6 +313,10 @@ bool journal_in_progress(const struct host *host, const struct host_device *devi
 	}
 	if (!entry.hangs && (device->driver[0] || entry.origin_unknown))
 		return false;
+	/* It is what it was: virtual functions that were made anew, or a boot, and the entry is an old one.
+	 */
+	if (!entry.hangs && !entry.driver[0] && !driver_is_vfio(device->driver_override))
+		return false;
 	(void)snprintf(ret_text, size, "bind or unbind in progress: it was interrupted halfway");
 	return true;
 }

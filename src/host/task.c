@@ -63,8 +63,14 @@ bool task_is_unfinished(const struct task *task)
 {
 	const struct host_device *device = &task->device;
 
-	return task->has_entry && !task->entry.origin_unknown &&
-	       (!device->driver[0] || driver_is_vfio(device->driver_override) ||
+	if (!task->has_entry || task->entry.origin_unknown)
+		return false;
+	if (!device->driver[0])
+		return true;
+	/* Halfway it has the driver that it came from; any other one got it after us, by hand or at a boot.
+	 */
+	return strcmp(device->driver, task->entry.driver) == 0 &&
+	       (driver_is_vfio(device->driver_override) ||
 		strcmp(device->driver_override, task->entry.driver) == 0);
 }
 

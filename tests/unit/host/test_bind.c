@@ -434,6 +434,49 @@ static void test_after_a_reboot(void **state)
 	assert_string_equal(output.out, NIC ": vfio-pci -> 8139too\n");
 }
 
+/* An entry says "no driver"; since then a driver got the device, by hand or at a boot. */
+static void test_an_old_entry_does_not_take_the_driver_away(void **state)
+{
+	struct tree *tree = *state;
+	struct output output;
+
+	unit_devices(tree);
+	tree_bind(tree, NVME, "");
+	assert_int_equal(run(tree, true, NVME, NULL, false, &output), 0);
+	assert_string_equal(output.out, NVME ": no driver -> vfio-pci\n");
+	tree_bind(tree, NVME, "nvme");
+	tree_file(tree, OVERRIDE(NVME), "(null)\n");
+	assert_int_equal(run(tree, true, NVME, NULL, false, &output), 0);
+	assert_string_equal(output.out, NVME ": nvme -> vfio-pci\n");
+	assert_int_equal(run(tree, false, NVME, NULL, false, &output), 0);
+	assert_string_equal(output.out, NVME ": vfio-pci -> nvme\n");
+	expect_native(tree);
+}
+
+/* Killed halfway it is a state of ours, whatever the device came from; made anew or booted it is none. */
+static void test_an_old_entry_is_no_bind_in_progress(void **state)
+{
+	struct tree *tree = *state;
+	struct host_device device;
+	struct output output;
+	char text[256];
+
+	unit_devices(tree);
+	tree_bind(tree, NVME, "");
+	assert_int_equal(run(tree, true, NVME, NULL, false, &output), 0);
+	tree_bind(tree, NVME, "");
+	device = tree_load(tree, NVME);
+	assert_true(journal_in_progress(&tree->host, &device, text, sizeof(text)));
+	tree_file(tree, OVERRIDE(NVME), "(null)\n");
+	device = tree_load(tree, NVME);
+	assert_false(journal_in_progress(&tree->host, &device, text, sizeof(text)));
+	/* And the next bind and unbind find it as they left it. */
+	assert_int_equal(run(tree, true, NVME, NULL, false, &output), 0);
+	assert_int_equal(run(tree, false, NVME, NULL, false, &output), 0);
+	assert_string_equal(output.out, NVME ": vfio-pci -> no driver\n");
+	assert_false(tree_has(tree, JOURNAL(NVME)));
+}
+
 static void test_the_native_driver_is_loaded_again(void **state)
 {
 	struct tree *tree = *state;
@@ -478,6 +521,8 @@ int main(void)
 		unit(test_a_device_without_driver_stays_so),
 		unit(test_somebody_elses_override_is_kept),
 		unit(test_after_a_reboot),
+		unit(test_an_old_entry_does_not_take_the_driver_away),
+		unit(test_an_old_entry_is_no_bind_in_progress),
 		unit(test_the_native_driver_is_loaded_again),
 	};
 
