@@ -268,7 +268,8 @@ static bool is_about(const struct view *view, size_t which, struct bdf bdf)
 	return bdf_equal(view->found[which] ? view->found[which]->bdf : view->records[which].bdf, bdf);
 }
 
-static int forget(const struct host *host, const struct view *view, struct bdf bdf, FILE *out, FILE *notes)
+static int forget(const struct host *host, const struct view *view, struct bdf bdf, bool gone, FILE *out,
+		  FILE *notes)
 {
 	char text[BDF_TEXT_SIZE];
 	auto_fd int lock = -1;
@@ -281,6 +282,9 @@ static int forget(const struct host *host, const struct view *view, struct bdf b
 		error = persist_drop(host, &view->records[i]);
 		any = true;
 	}
+	/* What it came from goes with it: no unbind will ask for that any more. */
+	if (!error && gone)
+		error = journal_remove(host, bdf);
 	if (error)
 		return error_tried("forget %s", bdf_format(bdf, text));
 	fprintf(out, "%s: %s\n", bdf_format(bdf, text),
@@ -320,10 +324,10 @@ static int unbind_in_view(const struct host *host, const struct view *view, cons
 	if (!error && there_count)
 		error = unbind_devices(host, there, there_count, options, out, notes);
 	for (size_t i = 0; i < total && !error; i++)
-		error = forget(host, view, all[i], out, notes);
+		error = forget(host, view, all[i], false, out, notes);
 	for (size_t i = 0; i < count && !error; i++) {
 		if (is_gone_but_recorded(view, list[i]))
-			error = forget(host, view, list[i], out, notes);
+			error = forget(host, view, list[i], true, out, notes);
 	}
 	return error;
 }

@@ -256,6 +256,8 @@ static void test_what_does_not_match_is_skipped(void **state)
 	/* What is gone can still be forgotten. */
 	assert_int_equal(persist(tree, UNBIND, "0000:05:00.0", NULL, AS_IS_BIND, &output), 0);
 	assert_string_equal(output.out, "0000:05:00.0: not bound at boot any more\n");
+	assert_false(tree_has(tree, JOURNAL("0000:05:00.0")));
+	assert_true(tree_has(tree, JOURNAL("0000:02:00.0")));
 	assert_int_equal(persist(tree, UNBIND, "0000:07:00.0", NULL, AS_IS_BIND, &output), -ENODEV);
 	assert_int_equal(persist(tree, BIND, NULL, NULL, AS_IS_BIND, &output), 0);
 	assert_non_null(strstr(output.out, "1 of 3 recorded devices bound, 2 skipped\n"));
