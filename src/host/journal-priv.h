@@ -39,7 +39,8 @@ struct journal_entry {
 };
 
 /* Makes the folder and takes the lock that keeps two commands from working at once; where it has to wait for
- * longer than a second it says so in notes (NULL: does not). The lock is dropped by closing ret_lock. */
+ * longer than a second it says so in notes (NULL: does not), and as long as some writes may take (ever, where
+ * host->write_ms is 0) it waits: -EAGAIN. The lock is dropped by closing ret_lock. */
 int journal_lock(const struct host *host, FILE *notes, int *ret_lock);
 
 int journal_write(const struct host *host, const struct journal_entry *entry);

@@ -17,10 +17,14 @@
 #include "base/io.h"
 #include "base/sysfs.h"
 #include "base/text.h"
+#include "host/process-priv.h"
+#include "host/progress-priv.h"
 
-#define HEADING	 "handfast device 1"
-#define PATIENCE 10	   /* looks at a lock that another has, before that is worth a line */
-#define LOOK_NS	 100000000 /* between two of them */
+#define HEADING	    "handfast device 1"
+#define PATIENCE_MS 1000 /* waiting for a lock that another has, before that is worth a line */
+#define LOOK_MS	    100
+#define LOCK_WRITES 4 /* as long as this many writes may take, one waits for the lock */
+#define HOLDERS	    4
 
 static const char *entry_name(struct bdf bdf, char ret_name[BDF_TEXT_SIZE + 8])
 {
@@ -30,24 +34,38 @@ static const char *entry_name(struct bdf bdf, char ret_name[BDF_TEXT_SIZE + 8])
 	return ret_name;
 }
 
-static int wait_for_lock(int fd, FILE *notes)
+/* Names who has it. */
+static int give_up_lock(const struct host *host, const char *path)
 {
-	const struct timespec pause = { .tv_nsec = LOOK_NS };
+	struct process holders[HOLDERS];
+	size_t count = process_holders(host, path, getpid(), holders, HOLDERS);
+	char names[256];
 
-	for (unsigned look = 0; look < PATIENCE; look++) {
-		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-			return 0;
+	error_set(EAGAIN, "%s stayed locked for %u s%s%s", path, host->write_ms * LOCK_WRITES / 1000,
+		  count ? " by " : "", count ? process_names(holders, count, names, sizeof(names)) : "");
+	return error_try("the same command with --wait    (waits for it as long as it takes)");
+}
+
+/* Without a deadline where the writes have none either. */
+static int wait_for_lock(const struct host *host, const char *path, int fd, FILE *notes)
+{
+	const struct timespec pause = { .tv_nsec = LOOK_MS * 1000000L };
+	const uint64_t started = progress_clock_ms();
+	bool said = false;
+
+	while (flock(fd, LOCK_EX | LOCK_NB)) {
+		uint64_t waited = progress_clock_ms() - started;
+
 		if (errno != EWOULDBLOCK && errno != EINTR)
-			return -1;
+			return error_sys(errno, "lock %s", path);
+		if (host->write_ms && waited >= (uint64_t)host->write_ms * LOCK_WRITES)
+			return give_up_lock(host, path);
+		if (notes && !said && waited >= PATIENCE_MS) {
+			fprintf(notes, "note: waiting for another bind or unbind (%s is locked)\n", path);
+			fflush(notes);
+			said = true;
+		}
 		(void)nanosleep(&pause, NULL);
-	}
-	if (notes) {
-		fputs("note: waiting for another handfast that is binding or unbinding\n", notes);
-		fflush(notes);
-	}
-	while (flock(fd, LOCK_EX)) {
-		if (errno != EINTR)
-			return -1;
 	}
 	return 0;
 }
@@ -55,7 +73,8 @@ static int wait_for_lock(int fd, FILE *notes)
 int journal_lock(const struct host *host, FILE *notes, int *ret_lock)
 {
 	char path[PATH_MAX];
-	int fd;
+	struct stat status;
+	int fd, error;
 
 	if (mkdir(host->state, 0755) && errno != EEXIST) {
 		error_sys(errno, "create the folder %s, where handfast remembers each device's driver",
@@ -63,15 +82,17 @@ int journal_lock(const struct host *host, FILE *notes, int *ret_lock)
 		return error_try("mkdir -p %s    (as root, on a file system that outlives a reboot)",
 				 host->state);
 	}
-	fd = open(sysfs_path(path, "%s/lock", host->state), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	/* Whoever can open it, be it only for reading, can keep it locked: nobody but root, then. */
+	fd = open(sysfs_path(path, "%s/lock", host->state), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0) {
 		error_sys(errno, "%s", path);
 		return error_try("make %s writable: handfast remembers each device's driver there",
 				 host->state);
 	}
-	if (wait_for_lock(fd, notes)) {
-		int error = error_sys(errno, "lock %s", path);
-
+	if (fstat(fd, &status) == 0 && (status.st_mode & 0077))
+		(void)fchmod(fd, 0600);
+	error = wait_for_lock(host, path, fd, notes);
+	if (error) {
 		close(fd);
 		return error;
 	}

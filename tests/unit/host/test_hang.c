@@ -366,8 +366,8 @@ static void test_waiting_for_another_command_is_said(void **state)
 	close(lock); /* the child's copy keeps it */
 	assert_int_equal(do_bind(tree, NVME, NULL, AS_IS_BIND, &output), 0);
 	assert_int_equal(waitpid(child, NULL, 0), child);
-	assert_string_equal(output.notes,
-			    "note: waiting for another handfast that is binding or unbinding\n");
+	assert_string_equal(tree_plain(tree, output.notes),
+			    "note: waiting for another bind or unbind (/state/lock is locked)\n");
 }
 
 /* Two at a time, many times over: whoever comes second finds the work done. */

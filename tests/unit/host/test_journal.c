@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "host/journal-priv.h"
@@ -131,6 +132,44 @@ static void test_the_lock_keeps_others_out(void **state)
 	close(other);
 }
 
+/* Who could open it could keep everybody out; one of an earlier time is tightened. */
+static void test_the_lock_is_nobody_elses_to_take(void **state)
+{
+	struct tree *tree = *state;
+	char path[PATH_MAX];
+	struct stat status;
+
+	snprintf(path, sizeof(path), "%s/lock", tree->state);
+	lock_once(tree);
+	assert_int_equal(stat(path, &status), 0);
+	assert_int_equal(status.st_mode & 07777, 0600);
+	assert_int_equal(chmod(path, 0644), 0);
+	lock_once(tree);
+	assert_int_equal(stat(path, &status), 0);
+	assert_int_equal(status.st_mode & 07777, 0600);
+}
+
+static void test_a_lock_that_stays_is_given_up(void **state)
+{
+	struct tree *tree = *state;
+	char path[PATH_MAX];
+	int lock, second;
+
+	assert_int_equal(journal_lock(&tree->host, NULL, &lock), 0);
+	tree->host.write_ms = 50;
+	assert_int_equal(journal_lock(&tree->host, NULL, &second), -EAGAIN);
+	assert_non_null(strstr(tree_error(tree), "/lock stayed locked for 0 s"));
+	assert_non_null(strstr(tree_error(tree), "--wait"));
+	/* Whoever has it is named. */
+	snprintf(path, sizeof(path), "%s/lock", tree->state);
+	tree_file(tree, "proc/4711/comm", "sleeper\n");
+	tree_folder(tree, "proc/4711/fd");
+	tree_link(tree, "proc/4711/fd/3", path);
+	assert_int_equal(journal_lock(&tree->host, NULL, &second), -EAGAIN);
+	assert_non_null(strstr(tree_error(tree), " by sleeper (pid 4711)\n"));
+	close(lock);
+}
+
 static void test_a_folder_that_cannot_be_is_named(void **state)
 {
 	struct tree *tree = *state;
@@ -153,6 +192,8 @@ int main(void)
 		unit(test_a_damaged_entry_is_no_entry),
 		unit(test_what_is_told_of_users_and_hangs_is_read),
 		unit(test_the_lock_keeps_others_out),
+		unit(test_the_lock_is_nobody_elses_to_take),
+		unit(test_a_lock_that_stays_is_given_up),
 		unit(test_a_folder_that_cannot_be_is_named),
 	};
 
