@@ -248,7 +248,8 @@ void check_uses(struct usage *usage, const struct host_device *device, bool forc
 	size_t count = usage_of(usage, device, uses, USES_SHOWN);
 
 	for (size_t i = 0; i < count; i++) {
-		if (forced && !uses[i].vital)
+		/* vfio-pci takes no device that has virtual functions of another driver's, force or not. */
+		if (forced && !uses[i].vital && uses[i].kind != USE_FUNCTIONS)
 			findings_warning(findings, "use", "%s is in use: %s", device->text, uses[i].what);
 		else
 			findings_obstacle(findings, "use", EBUSY, "%s is in use: %s", device->text,

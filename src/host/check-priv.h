@@ -88,7 +88,7 @@ void check_holders(const struct host *host, const struct host_device *device, pi
 /*
  * What this host does with the device by itself: mounted file systems and swap on its disks, a network
  * interface that somebody talks to, processes that have it open. Obstacles, but warnings where `forced`
- * and this machine would survive.
+ * and this machine would survive, and the device has no virtual functions.
  */
 void check_uses(struct usage *usage, const struct host_device *device, bool forced,
 		struct findings *findings);

@@ -21,7 +21,7 @@ enum use_kind {
 	USE_PROCESS,
 	USE_MACHINE,	 /* a virtual machine has it */
 	USE_FRAMEBUFFER, /* the boot console draws on it */
-	USE_FUNCTIONS,	 /* virtual functions that would vanish with the driver */
+	USE_FUNCTIONS,	 /* virtual functions: no VFIO driver takes a device that has some */
 	USE_UNKNOWN,	 /* the kernel says busy, and shows us nothing more */
 };
 

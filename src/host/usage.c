@@ -89,17 +89,17 @@ static bool use_of_function(struct usage *usage, const char *path, char ret_name
 static void add_functions(struct usage *usage, const struct host_device *device,
 			  struct usage_collection *uses)
 {
-	char path[PATH_MAX], name[BDF_TEXT_SIZE];
+	char path[PATH_MAX], name[BDF_TEXT_SIZE], remove[256];
 	size_t used = 0;
 	struct use *use = device->vf_count ? usage_add(uses, USE_FUNCTIONS, false) : NULL;
 
 	if (!use)
 		return;
 	usage_print(use->what, sizeof(use->what),
-		    "%s has %u virtual functions, which vanish when its driver lets it go", device->text,
-		    device->vf_count);
+		    "%s has %u virtual functions, which have to go before it can change its driver",
+		    device->text, device->vf_count);
 	usage_print(use->brief, sizeof(use->brief), "%u VFs", device->vf_count);
-	usage_print(use->cure, sizeof(use->cure), "echo 0 > %s",
+	usage_print(remove, sizeof(remove), "echo 0 > %s",
 		    device_path(usage->host, device->bdf, "sriov_numvfs", path));
 	for (unsigned i = 0; i < device->vf_count; i++) {
 		char attribute[32];
@@ -110,9 +110,14 @@ static void add_functions(struct usage *usage, const struct host_device *device,
 				     &inner))
 			continue;
 		use->vital |= inner.vital;
-		if (!used++)
-			usage_append(use->what, sizeof(use->what), "; %s is in use: %s", name, inner.what);
+		if (used++)
+			continue;
+		usage_append(use->what, sizeof(use->what), "; %s is in use: %s", name, inner.what);
+		/* Whole lines only. */
+		if (inner.cure[0] && strlen(inner.cure) + 1 + strlen(remove) < sizeof(use->cure))
+			usage_print(use->cure, sizeof(use->cure), "%s\n", inner.cure);
 	}
+	usage_append(use->cure, sizeof(use->cure), "%s", remove);
 	if (used > 1)
 		usage_append(use->what, sizeof(use->what), "; and %zu more of them", used - 1);
 }

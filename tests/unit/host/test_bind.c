@@ -213,6 +213,25 @@ static void test_refused_while_in_use(void **state)
 	expect_native(tree);
 }
 
+/* vfio-pci would refuse it, after its driver was torn off for nothing. */
+static void test_a_device_with_virtual_functions_is_refused_by_force_too(void **state)
+{
+	struct tree *tree = *state;
+	struct output output;
+
+	unit_devices(tree);
+	tree_file(tree, "sys/bus/pci/devices/" NIC "/sriov_numvfs", "2\n");
+	assert_int_equal(run(tree, true, NIC, NULL, true, &output), -EBUSY);
+	assert_string_equal(
+		tree_error(tree),
+		"cannot bind 0000:02:00.0 to vfio-pci\n"
+		"  because: 0000:02:00.0 is in use: 0000:02:00.0 has 2 virtual functions, which have "
+		"to go before it can change its driver\n"
+		"  try:     echo 0 > /sys/bus/pci/devices/0000:02:00.0/sriov_numvfs");
+	assert_int_equal(tree->writes, 0);
+	expect_native(tree);
+}
+
 static void test_refused_without_iommu_and_for_bridges(void **state)
 {
 	struct tree *tree = *state;
@@ -509,6 +528,7 @@ int main(void)
 		unit(test_killed_in_unbind_and_mended),
 		unit(test_a_hang_is_left_alone_and_finished_later),
 		unit(test_refused_while_in_use),
+		unit(test_a_device_with_virtual_functions_is_refused_by_force_too),
 		unit(test_refused_without_iommu_and_for_bridges),
 		unit(test_who_may_not_is_told_so),
 		unit(test_a_probe_is_made_again),

@@ -179,14 +179,15 @@ static void test_virtual_functions(void **state)
 	tree_device(tree, "0000:02:10.2", 0x8086, 0x10ca, 0x020000, "", 31);
 	tree_link(tree, NIC_FOLDER "/virtfn0", "../0000:02:10.2");
 	tree_link(tree, NIC_FOLDER "/virtfn1", "../0000:02:10.0");
-	assert_string_equal(
-		uses_of(tree, NIC),
-		"0000:02:00.0 has 2 virtual functions, which vanish when its driver lets it go|2 VFs|"
-		"echo 0 > /sys/bus/pci/devices/0000:02:00.0/sriov_numvfs\n");
+	assert_string_equal(uses_of(tree, NIC), "0000:02:00.0 has 2 virtual functions, which have to go "
+						"before it can change its driver|2 VFs|"
+						"echo 0 > /sys/bus/pci/devices/0000:02:00.0/sriov_numvfs\n");
 	tree_process(tree, 79, "handfast", "dev/vfio/30");
 	assert_non_null(strstr(uses_of(tree, NIC),
-			       "lets it go; 0000:02:10.0 is in use: /dev/vfio/30 is open in "
-			       "handfast (pid 79)|2 VFs|"));
+			       "change its driver; 0000:02:10.0 is in use: /dev/vfio/30 is open in "
+			       "handfast (pid 79)|2 VFs|end that virtual machine first"));
+	assert_non_null(
+		strstr(uses_of(tree, NIC), "&echo 0 > /sys/bus/pci/devices/0000:02:00.0/sriov_numvfs\n"));
 	/* What is vital on a function is vital on its parent. */
 	tree_block(tree, "sys/devices/pci0000:00/0000:02:10.2", "vda", "252:0");
 	mounts(tree, "21 1 252:0 / / rw - ext4 @/vda rw\n");
