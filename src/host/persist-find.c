@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -21,6 +22,7 @@
 #define CAPABILITIES_MAX 64 /* a list that is longer is a circle */
 #define DSN_ID		 0x0003
 #define DSN_SIZE	 12
+#define LOOKS		 5 /* at a driver that was loaded a moment ago */
 
 static uint32_t dword_at(const uint8_t *config, unsigned at)
 {
@@ -116,8 +118,8 @@ static void make_path(const struct host_device *device, char *ret_path, size_t s
 	}
 }
 
-void persist_identify(const struct host *host, const struct host_device *device,
-		      struct persist_record *ret_record)
+int persist_identify(const struct host *host, const struct host_device *device,
+		     struct persist_record *ret_record)
 {
 	static const char *const kinds[] = { "dsn", "nvme", "mac" };
 	struct persist_record record = {
@@ -128,12 +130,21 @@ void persist_identify(const struct host *host, const struct host_device *device,
 		.bdf = device->bdf,
 	};
 
+	if (device->is_virtual_function) {
+		error_set(EINVAL,
+			  "%s is a virtual function, which after a boot is there only once somebody has made "
+			  "it anew: later than what is recorded is bound",
+			  device->text);
+		return error_try("handfast bind %s    (now, and after whatever makes it at boot)",
+				 device->text);
+	}
 	make_path(device, record.path, sizeof(record.path));
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		if (read_serial(host, device, kinds[i], record.serial, sizeof(record.serial)))
 			break;
 	}
 	*ret_record = record;
+	return 0;
 }
 
 enum likeness {
@@ -165,14 +176,28 @@ static bool same_function(const struct persist_record *record, const char *path)
 	return a && b && strcmp(a, b) == 0;
 }
 
-static const struct host_device *not_found(const struct persist_record *record, size_t alike, bool taken)
+/* Why it is not found: what is known of the devices there are. */
+struct search {
+	size_t alike;			    /* by their serial number */
+	bool taken;			    /* another one is at its place */
+	const struct host_device *unproven; /* at its place, but shows no serial number */
+};
+
+static const struct host_device *not_found(const struct persist_record *record, const struct search *search)
 {
 	char text[BDF_TEXT_SIZE];
 
 	bdf_format(record->bdf, text);
-	if (alike > 1)
-		error_set(EEXIST, "%zu devices could be the one that was %s", alike, text);
-	else if (taken)
+	if (search->unproven) {
+		error_set(
+			ENODEV,
+			"%s may be the device that was %s (%s) or another of that model: it shows no serial "
+			"number without the host's driver",
+			search->unproven->text, text, record->serial);
+		error_try("handfast bind %s    (where it is the one)", search->unproven->text);
+	} else if (search->alike > 1)
+		error_set(EEXIST, "%zu devices could be the one that was %s", search->alike, text);
+	else if (search->taken)
 		error_set(ENODEV, "another device sits where %s (%04x:%04x) was", text, record->vendor,
 			  record->device);
 	else if (record->serial[0])
@@ -190,8 +215,7 @@ const struct host_device *persist_find(const struct host *host, const struct per
 				       const struct host_device *list, size_t count)
 {
 	const struct host_device *found = NULL;
-	size_t alike = 0;
-	bool taken = false;
+	struct search search = { 0 };
 
 	for (size_t i = 0; i < count; i++) {
 		enum likeness likeness = compare(host, record, &list[i]);
@@ -200,13 +224,54 @@ const struct host_device *persist_find(const struct host *host, const struct per
 
 		make_path(&list[i], path, sizeof(path));
 		same_place = strcmp(path, record->path) == 0;
-		if (likeness != LIKENESS_NONE && same_place)
+		if (same_place &&
+		    (likeness == LIKENESS_IDENTITY || (likeness == LIKENESS_MODEL && !record->serial[0])))
 			return &list[i];
-		taken = taken || same_place;
+		if (same_place && likeness == LIKENESS_MODEL)
+			search.unproven = &list[i];
+		search.taken = search.taken || same_place;
 		if (likeness != LIKENESS_IDENTITY || !same_function(record, path))
 			continue;
 		found = &list[i];
-		alike++;
+		search.alike++;
 	}
-	return alike == 1 ? found : not_found(record, alike, taken);
+	if (search.alike == 1)
+		return found;
+	/* The host loses nothing by a device that VFIO has already, and vfio-pci shows no serial number. */
+	if (!search.alike && search.unproven && driver_is_vfio(search.unproven->driver))
+		return search.unproven;
+	return not_found(record, &search);
+}
+
+/* Whether some of the record's model still hide their serial numbers. */
+static bool any_hidden(const struct host *host, const struct persist_record *record,
+		       const struct host_device *list, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (!driver_is_vfio(list[i].driver) && compare(host, record, &list[i]) == LIKENESS_MODEL)
+			return true;
+	}
+	return false;
+}
+
+void persist_show_serials(const struct host *host, const struct persist_record *record,
+			  struct host_device *list, size_t count)
+{
+	const struct timespec pause = {
+		.tv_sec = host->settle_ms / 1000,
+		.tv_nsec = host->settle_ms % 1000 * 1000000L,
+	};
+
+	if (!record->serial[0] || strncmp(record->serial, "dsn ", 4) == 0)
+		return;
+	for (size_t i = 0; i < count; i++) {
+		if (!list[i].driver[0] && list[i].modalias[0] &&
+		    compare(host, record, &list[i]) == LIKENESS_MODEL)
+			(void)host->ops->load_module(host, list[i].modalias);
+	}
+	for (unsigned look = 0; look < LOOKS && any_hidden(host, record, list, count); look++) {
+		(void)nanosleep(&pause, NULL);
+		for (size_t i = 0; i < count; i++)
+			(void)device_driver(host, list[i].bdf, list[i].driver, sizeof(list[i].driver));
+	}
 }

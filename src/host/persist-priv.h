@@ -26,14 +26,20 @@ struct persist_record {
 	char driver[64]; /* the user's choice; "" the one made for it */
 };
 
-/* What tells this device from others. */
-void persist_identify(const struct host *host, const struct host_device *device,
-		      struct persist_record *ret_record);
+/* What tells this device from others. A virtual function, which no boot brings, is refused. */
+int persist_identify(const struct host *host, const struct host_device *device,
+		     struct persist_record *ret_record);
 
-/* The device of the list that the record is about, NULL with the reason as the error. One without serial
- * number is known by its place alone: a guess would take somebody else's device. */
+/* The device of the list that the record is about, NULL with the reason as the error. A record without serial
+ * number knows its device by the place alone; one with serial number takes no other, and none that shows
+ * none, unless VFIO has that already: a guess would take somebody else's device. */
 const struct host_device *persist_find(const struct host *host, const struct persist_record *record,
 				       const struct host_device *list, size_t count);
+
+/* Has the drivers loaded that show the serial number which the record wants, as udev is about to, where
+ * devices of that model are still without, and waits a moment for them. Updates the list's drivers. */
+void persist_show_serials(const struct host *host, const struct persist_record *record,
+			  struct host_device *list, size_t count);
 
 /* All records; the caller frees the array. A file that is none is passed over with a note. */
 int persist_load_all(const struct host *host, FILE *notes, struct persist_record **ret_list,

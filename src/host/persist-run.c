@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "host/journal-priv.h"
 #include "host/persist-priv.h"
+#include "host/task-priv.h"
 
 /* Everything that is known at one moment. */
 struct view {
@@ -98,9 +99,26 @@ static int record_all(const struct host *host, const struct view *view, struct p
 	return 0;
 }
 
+static int identify_one(const struct host *host, const struct view *view, const struct host_device *device,
+			FILE *notes, struct persist_record *ret_record)
+{
+	int error = persist_identify(host, device, ret_record);
+
+	if (error)
+		return error;
+	keep_serial(view, ret_record);
+	if (!ret_record->serial[0] && driver_is_vfio(device->driver))
+		fprintf(notes,
+			"note: %s is recorded by its place alone: %s shows no serial number, its own driver "
+			"may\n"
+			"      try: handfast unbind %s && handfast bind --persist %s\n",
+			device->text, device->driver, device->text, device->text);
+	return 0;
+}
+
 /* All that bind_devices() is going to bind. */
 static int identify(const struct host *host, const struct view *view, const struct bdf *list, size_t count,
-		    const struct bind_options *options, struct persist_record **ret_records,
+		    const struct bind_options *options, FILE *notes, struct persist_record **ret_records,
 		    size_t *ret_count)
 {
 	auto_free struct bdf *all = NULL;
@@ -117,10 +135,10 @@ static int identify(const struct host *host, const struct view *view, const stru
 		struct host_device device;
 
 		error = device_load(host, all[i], &device);
+		if (!error)
+			error = identify_one(host, view, &device, notes, &records[i]);
 		if (error)
 			continue;
-		persist_identify(host, &device, &records[i]);
-		keep_serial(view, &records[i]);
 		if (options->user)
 			(void)text_copy(records[i].user, sizeof(records[i].user), options->user);
 		if (options->driver)
@@ -141,12 +159,15 @@ int persist_bind(const struct host *host, const struct bdf *list, size_t count,
 	struct view view;
 	auto_free struct persist_record *records = NULL;
 	size_t record_count = 0;
+	char names[512];
 	int error = view_load(host, notes, &view);
 
 	if (error)
 		return error;
 	/* Before it is bound: its own driver shows the serial number of some. */
-	error = identify(host, &view, list, count, options, &records, &record_count);
+	error = identify(host, &view, list, count, options, notes, &records, &record_count);
+	if (error)
+		error = error_tried("bind and record %s", task_names(list, count, names, sizeof(names)));
 	if (!error)
 		error = bind_devices(host, list, count, options, out, notes);
 	if (!error)
@@ -171,9 +192,10 @@ static int follow(const struct host *host, const struct view *view, size_t which
 	struct persist_record now, record = view->records[which];
 	char was[BDF_TEXT_SIZE], is[BDF_TEXT_SIZE];
 	auto_fd int lock = -1;
-	int error;
+	int error = persist_identify(host, view->found[which], &now);
 
-	persist_identify(host, view->found[which], &now);
+	if (error)
+		return error;
 	if (strcmp(now.path, record.path) == 0 && bdf_equal(now.bdf, record.bdf))
 		return 0;
 	fprintf(notes, "note: the device that was %s is %s now\n", bdf_format(record.bdf, was),
@@ -210,6 +232,17 @@ static void bind_recorded(const struct host *host, const struct bind_options *op
 	}
 }
 
+/* Early at boot the drivers that show serial numbers are still on their way. */
+static void find_again(const struct host *host, struct view *view)
+{
+	for (size_t i = 0; i < view->count; i++) {
+		if (view->found[i])
+			continue;
+		persist_show_serials(host, &view->records[i], view->devices, view->device_count);
+		view->found[i] = persist_find(host, &view->records[i], view->devices, view->device_count);
+	}
+}
+
 /* The devices that the records mean, each once, so that bind says nothing of those still to come. */
 static size_t list_found(const struct view *view, struct bdf *ret_list)
 {
@@ -237,6 +270,7 @@ int persist_bind_recorded(const struct host *host, const struct bind_options *op
 		view_fini(&view);
 		return error_sys(ENOMEM, "the recorded devices");
 	}
+	find_again(host, &view);
 	how.next = all;
 	how.next_count = list_found(&view, all);
 	for (size_t i = 0; i < view.count; i++) {

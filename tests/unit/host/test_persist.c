@@ -171,6 +171,103 @@ static void test_serial_numbers_of_drivers(void **state)
 	assert_non_null(strstr(output.out, NIC ": recorded, to be bound at each boot (pci0000:00/"));
 }
 
+/* Another disk of the model sits at the place; without its driver it does not say so. */
+static void test_a_disk_that_may_be_another_is_skipped(void **state)
+{
+	static const char serial[] = "sys/bus/pci/devices/" NVME "/nvme/nvme0/serial";
+	struct tree *tree = *state;
+	struct output output;
+
+	unit_devices_behind_ports(tree);
+	tree_file(tree, serial, "DISK-A\n");
+	assert_int_equal(persist(tree, BIND, NVME, NULL, AS_IS_BIND, &output), 0);
+	tree_remove(tree, serial);
+	/* The service run once more: nothing is taken by it. */
+	assert_int_equal(persist(tree, BIND, NULL, NULL, AS_IS_BIND, &output), 0);
+	assert_string_equal(output.out, NVME ": already bound to vfio-pci\n1 of 1 recorded devices bound\n");
+	reboot(tree, NVME, "");
+	assert_int_equal(persist(tree, BIND, NULL, NULL, AS_IS_BIND, &output), 0);
+	assert_string_equal(output.out, "0 of 1 recorded devices bound, 1 skipped\n");
+	assert_string_equal(output.notes, "skipped: " NVME " may be the device that was " NVME
+					  " (nvme DISK-A) or another of "
+					  "that model: it shows no serial number without the host's driver\n"
+					  "  try:     handfast bind " NVME "    (where it is the one)\n");
+	assert_string_equal(tree_driver_of(tree, NVME), "");
+	/* With its driver it does. */
+	tree_bind(tree, NVME, "nvme");
+	tree_file(tree, serial, "DISK-B\n");
+	assert_int_equal(persist(tree, BIND, NULL, NULL, AS_IS_BIND, &output), 0);
+	assert_string_equal(output.notes, "skipped: another device sits where " NVME " (1b36:0010) was\n");
+	assert_string_equal(tree_driver_of(tree, NVME), "nvme");
+	/* And the right one is found, wherever it is. */
+	tree_device(tree, "0000:03:00.0", 0x1b36, 0x0010, 0x010802, "nvme", 16);
+	tree_file(tree, "sys/bus/pci/devices/0000:03:00.0/nvme/nvme1/serial", "DISK-A\n");
+	tree_remove(tree, serial);
+	assert_int_equal(persist(tree, BIND, NULL, NULL, AS_IS_BIND, &output), 0);
+	assert_non_null(strstr(output.out, "0000:03:00.0: nvme -> vfio-pci\n"));
+	assert_string_equal(tree_driver_of(tree, NVME), "nvme");
+}
+
+/* The made-up kernel's modprobe, while the disk waits for it. */
+static struct tree *shown;
+
+static int load_and_show(const struct host *host, const char *name)
+{
+	(void)host;
+	(void)name;
+	tree_bind(shown, NVME, "nvme");
+	tree_file(shown, "sys/bus/pci/devices/" NVME "/nvme/nvme0/serial", "DISK-A\n");
+	return 0;
+}
+
+static void test_the_driver_that_shows_the_serial_number_is_loaded(void **state)
+{
+	struct tree *tree = *state;
+	struct host_ops ops = *tree->host.ops;
+	struct output output;
+
+	unit_devices_behind_ports(tree);
+	tree_file(tree, "sys/bus/pci/devices/" NVME "/modalias", "pci:v00001B36d00000010\n");
+	tree_file(tree, "sys/bus/pci/devices/" NVME "/nvme/nvme0/serial", "DISK-A\n");
+	assert_int_equal(persist(tree, BIND, NVME, NULL, AS_IS_BIND, &output), 0);
+	tree_remove(tree, "sys/bus/pci/devices/" NVME "/nvme/nvme0/serial");
+	reboot(tree, NVME, "");
+	shown = tree;
+	ops.load_module = load_and_show;
+	tree->host.ops = &ops;
+	assert_int_equal(persist(tree, BIND, NULL, NULL, AS_IS_BIND, &output), 0);
+	assert_string_equal(output.out, NVME ": nvme -> vfio-pci\n1 of 1 recorded devices bound\n");
+	assert_string_equal(output.notes, "");
+}
+
+static void test_a_record_without_serial_number_is_noted(void **state)
+{
+	struct tree *tree = *state;
+	struct output output;
+
+	unit_devices_behind_ports(tree);
+	assert_int_equal(do_bind(tree, NVME, NULL, AS_IS_BIND, &output), 0);
+	assert_int_equal(persist(tree, BIND, NVME, NULL, AS_IS_BIND, &output), 0);
+	assert_string_equal(output.notes,
+			    "note: " NVME " is recorded by its place alone: vfio-pci shows no serial number, "
+			    "its own driver may\n"
+			    "      try: handfast unbind " NVME " && handfast bind --persist " NVME "\n");
+}
+
+static void test_a_virtual_function_is_not_recorded(void **state)
+{
+	struct tree *tree = *state;
+	struct output output;
+
+	unit_devices_behind_ports(tree);
+	tree_link(tree, "sys/bus/pci/devices/" NIC "/physfn", "../" NVME);
+	assert_int_equal(persist(tree, BIND, NIC, NULL, AS_IS_BIND, &output), -EINVAL);
+	assert_non_null(strstr(tree_error(tree),
+			       "cannot bind and record " NIC "\n  because: " NIC " is a virtual function"));
+	assert_non_null(strstr(tree_error(tree), "\n  try:     handfast bind " NIC));
+	expect_native(tree);
+}
+
 static void test_a_device_whose_bus_was_numbered_anew(void **state)
 {
 	struct tree *tree = *state;
@@ -437,6 +534,10 @@ int main(void)
 		unit(test_there_and_again_and_back),
 		unit(test_what_is_recorded),
 		unit(test_serial_numbers_of_drivers),
+		unit(test_a_disk_that_may_be_another_is_skipped),
+		unit(test_the_driver_that_shows_the_serial_number_is_loaded),
+		unit(test_a_record_without_serial_number_is_noted),
+		unit(test_a_virtual_function_is_not_recorded),
 		unit(test_a_device_whose_bus_was_numbered_anew),
 		unit(test_a_device_in_another_slot),
 		unit(test_what_does_not_match_is_skipped),
