@@ -215,7 +215,7 @@ static int group_busy(const struct host *host, const char *path)
 		error_set(EBUSY,
 			  "it is in use by a process that cannot be seen from here (another user's, or "
 			  "outside this container)");
-	return error_try("end that virtual machine first, or unplug the device from it");
+	return error_try("end that virtual machine first");
 }
 
 static int group_missing(uint32_t group)

@@ -98,7 +98,7 @@ static void check_holders_of(const struct host *host, const char *path, pid_t ex
 		return;
 	findings_obstacle(findings, "use", EBUSY, "%s is in use by %s", path,
 			  process_names(holders, count, names, sizeof(names)));
-	findings_cure(findings, "end that virtual machine first, or unplug the device from it");
+	findings_cure(findings, "end that virtual machine first");
 }
 
 void check_holders(const struct host *host, const struct host_device *device, pid_t except,

@@ -225,8 +225,12 @@ int device_load_all(const struct host *host, struct host_device **ret_list, size
 	size_t count = 0, room = 0;
 	struct dirent *entry;
 
-	if (!dir)
-		return error_sys(errno, "%s", path);
+	if (!dir) {
+		error_sys(errno, "%s", path);
+		return error_try(
+			"ls %s/bus    (without pci: this host has none; empty: mount -t sysfs sysfs %s)",
+			host->sys, host->sys);
+	}
 	while ((entry = readdir(dir))) {
 		struct bdf bdf;
 

@@ -70,24 +70,48 @@ static int wait_for_lock(const struct host *host, const char *path, int fd, FILE
 	return 0;
 }
 
+/* What can be done where the file system of that folder takes nothing more. */
+static int try_storage(int errnum, const char *folder)
+{
+	if (errnum == ENOSPC || errnum == EDQUOT)
+		return error_try("df %s    (it is full: make room there)", folder);
+	if (errnum == EROFS)
+		return error_try(
+			"findmnt -T %s    (shows what is read-only there: mount -o remount,rw TARGET)",
+			folder);
+	return error_try("ls -ld %s    (root has to be able to write there)", folder);
+}
+
+static int make_folder(const char *folder)
+{
+	char parent[PATH_MAX], *slash;
+	int errnum;
+
+	if (mkdir(folder, 0755) == 0 || errno == EEXIST)
+		return 0;
+	errnum = errno;
+	error_sys(errnum, "create the folder %s, where handfast remembers each device's driver", folder);
+	slash = text_copy(parent, sizeof(parent), folder) ? strrchr(parent, '/') : NULL;
+	if (!slash || slash == parent || errnum == ENOENT || errnum == ENOTDIR)
+		return error_try("mkdir -p %s    (as root, on a file system that outlives a reboot)", folder);
+	*slash = '\0';
+	return try_storage(errnum, parent);
+}
+
 int journal_lock(const struct host *host, FILE *notes, int *ret_lock)
 {
 	char path[PATH_MAX];
 	struct stat status;
-	int fd, error;
+	int fd, error = make_folder(host->state);
 
-	if (mkdir(host->state, 0755) && errno != EEXIST) {
-		error_sys(errno, "create the folder %s, where handfast remembers each device's driver",
-			  host->state);
-		return error_try("mkdir -p %s    (as root, on a file system that outlives a reboot)",
-				 host->state);
-	}
+	if (error)
+		return error;
 	/* Whoever can open it, be it only for reading, can keep it locked: nobody but root, then. */
 	fd = open(sysfs_path(path, "%s/lock", host->state), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0) {
-		error_sys(errno, "%s", path);
-		return error_try("make %s writable: handfast remembers each device's driver there",
-				 host->state);
+		error = errno;
+		error_sys(error, "open %s, where handfast remembers each device's driver", path);
+		return try_storage(error, host->state);
 	}
 	if (fstat(fd, &status) == 0 && (status.st_mode & 0077))
 		(void)fchmod(fd, 0600);
@@ -116,7 +140,7 @@ static int write_new(const char *path, const char *text)
 	auto_fd int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 
 	if (fd < 0)
-		return error_sys(errno, "%s", path);
+		return error_sys(errno, "create %s", path);
 	if (io_write_full(fd, text, strlen(text)))
 		return error_tried("write %s", path);
 	if (fsync(fd))
@@ -133,10 +157,13 @@ int journal_put(const char *folder, const char *name, const char *text)
 	error = write_new(sysfs_path(new_path, "%s/%s.new", folder, name), text);
 	if (error) {
 		(void)unlink(new_path);
-		return error;
+		return try_storage(-error, folder);
 	}
-	if (rename(new_path, path))
-		return error_sys(errno, "%s", path);
+	if (rename(new_path, path)) {
+		error = errno;
+		error_sys(error, "rename %s to %s", new_path, path);
+		return try_storage(error, folder);
+	}
 	return sync_folder(folder);
 }
 

@@ -163,7 +163,7 @@ int persist_bind(const struct host *host, const struct bdf *list, size_t count,
 	int error = view_load(host, notes, &view);
 
 	if (error)
-		return error;
+		return error_tried("bind and record %s", task_names(list, count, names, sizeof(names)));
 	/* Before it is bound: its own driver shows the serial number of some. */
 	error = identify(host, &view, list, count, options, notes, &records, &record_count);
 	if (error)
@@ -264,7 +264,7 @@ int persist_bind_recorded(const struct host *host, const struct bind_options *op
 	int error = view_load(host, notes, &view);
 
 	if (error)
-		return error;
+		return error_tried("bind what is recorded");
 	all = calloc(view.count + 1, sizeof(*all));
 	if (!all) {
 		view_fini(&view);
@@ -345,6 +345,7 @@ static int unbind_in_view(const struct host *host, const struct view *view, cons
 	auto_free struct bdf *all = NULL;
 	auto_free struct bdf *there = calloc(count + 1, sizeof(*there));
 	size_t there_count = 0, total = 0;
+	char names[512];
 	int error = 0;
 
 	if (!there)
@@ -355,7 +356,9 @@ static int unbind_in_view(const struct host *host, const struct view *view, cons
 	}
 	if (there_count)
 		error = bind_expand(host, there, there_count, options->group, &all, &total);
-	if (!error && there_count)
+	if (error)
+		return error_tried("give back %s", task_names(list, count, names, sizeof(names)));
+	if (there_count)
 		error = unbind_devices(host, there, there_count, options, out, notes);
 	for (size_t i = 0; i < total && !error; i++)
 		error = forget(host, view, all[i], false, out, notes);
@@ -370,10 +373,11 @@ int persist_unbind(const struct host *host, const struct bdf *list, size_t count
 		   const struct unbind_options *options, FILE *out, FILE *notes)
 {
 	struct view view;
+	char names[512];
 	int error = view_load(host, notes, &view);
 
 	if (error)
-		return error;
+		return error_tried("give back %s", task_names(list, count, names, sizeof(names)));
 	error = unbind_in_view(host, &view, list, count, options, out, notes);
 	view_fini(&view);
 	return error;
@@ -387,7 +391,7 @@ int persist_unbind_recorded(const struct host *host, const struct unbind_options
 	int error = view_load(host, notes, &view);
 
 	if (error)
-		return error;
+		return error_tried("give back what is recorded");
 	list = calloc(view.count + 1, sizeof(*list));
 	if (!list)
 		error = error_sys(ENOMEM, "the recorded devices");

@@ -164,8 +164,7 @@ static void add_cure(const struct usage *usage, const struct process *process, s
 	char unit[128];
 
 	if (use->kind == USE_MACHINE)
-		usage_print(use->cure, sizeof(use->cure),
-			    "end that virtual machine first, or unplug the device from it");
+		usage_print(use->cure, sizeof(use->cure), "end that virtual machine first");
 	else if (process->pid == 1)
 		usage_print(use->cure, sizeof(use->cure), "change what %s is told to do with it",
 			    process->name);

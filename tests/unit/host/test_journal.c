@@ -170,6 +170,20 @@ static void test_a_lock_that_stays_is_given_up(void **state)
 	close(lock);
 }
 
+static void test_a_full_file_system_is_told(void **state)
+{
+	struct tree *tree = *state;
+	struct journal_entry entry = an_entry();
+	char path[PATH_MAX];
+
+	lock_once(tree);
+	snprintf(path, sizeof(path), "%s/" NVME ".device.new", tree->state);
+	assert_int_equal(symlink("/dev/full", path), 0);
+	assert_int_equal(journal_write(&tree->host, &entry), -ENOSPC);
+	assert_non_null(strstr(tree_error(tree), "cannot write /state/" NVME ".device.new\n  because: "));
+	assert_non_null(strstr(tree_error(tree), "\n  try:     df /state    (it is full: make room there)"));
+}
+
 static void test_a_folder_that_cannot_be_is_named(void **state)
 {
 	struct tree *tree = *state;
@@ -194,6 +208,7 @@ int main(void)
 		unit(test_the_lock_keeps_others_out),
 		unit(test_the_lock_is_nobody_elses_to_take),
 		unit(test_a_lock_that_stays_is_given_up),
+		unit(test_a_full_file_system_is_told),
 		unit(test_a_folder_that_cannot_be_is_named),
 	};
 

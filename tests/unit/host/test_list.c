@@ -466,7 +466,9 @@ static void test_a_host_without_pci_is_explained(void **state)
 	tree_remove(tree, "sys/bus/pci/devices");
 	assert_int_equal(list_devices(&tree->host, &request, &plain, stdout), -ENOENT);
 	assert_string_equal(tree_error(tree), "cannot list the PCI devices\n"
-					      "  because: /sys/bus/pci/devices: No such file or directory");
+					      "  because: /sys/bus/pci/devices: No such file or directory\n"
+					      "  try:     ls /sys/bus    (without pci: this host has none; "
+					      "empty: mount -t sysfs sysfs /sys)");
 }
 
 int main(void)

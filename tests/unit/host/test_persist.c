@@ -356,6 +356,13 @@ static void test_what_does_not_match_is_skipped(void **state)
 	assert_false(tree_has(tree, JOURNAL("0000:05:00.0")));
 	assert_true(tree_has(tree, JOURNAL("0000:02:00.0")));
 	assert_int_equal(persist(tree, UNBIND, "0000:07:00.0", NULL, AS_IS_BIND, &output), -ENODEV);
+	assert_string_equal(tree_error(tree), "cannot give back 0000:07:00.0\n"
+					      "  because: there is no PCI device 0000:07:00.0 on this host\n"
+					      "  try:     handfast list    (shows the devices there are)");
+	assert_int_equal(persist(tree, BIND, "0000:07:00.0", NULL, AS_IS_BIND, &output), -ENODEV);
+	assert_string_equal(tree_error(tree), "cannot bind and record 0000:07:00.0\n"
+					      "  because: there is no PCI device 0000:07:00.0 on this host\n"
+					      "  try:     handfast list    (shows the devices there are)");
 	assert_int_equal(persist(tree, BIND, NULL, NULL, AS_IS_BIND, &output), 0);
 	assert_non_null(strstr(output.out, "1 of 3 recorded devices bound, 2 skipped\n"));
 }

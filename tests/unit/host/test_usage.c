@@ -147,7 +147,7 @@ static void test_processes_that_vanish_or_are_not_ours(void **state)
 
 static void test_a_vm_names_the_process(void **state)
 {
-	static const char cure[] = "end that virtual machine first, or unplug the device from it\n";
+	static const char cure[] = "end that virtual machine first\n";
 	struct tree *tree = *state;
 	char wanted[256];
 
