@@ -79,7 +79,7 @@ static int parse_device(const struct command_spec *spec, const char *word, struc
 
 static bool wants_help(int argc, char **argv)
 {
-	for (int i = 1; i < argc; i++) {
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
 		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
 			return true;
 	}
@@ -90,6 +90,7 @@ bool command_parse(const struct command_spec *spec, int argc, char **argv, struc
 		   int *ret_status)
 {
 	struct command_words words = { 0 };
+	bool words_only = false; /* behind "--" */
 
 	if (wants_help(argc, argv)) {
 		fputs(spec->help, stdout);
@@ -103,9 +104,14 @@ bool command_parse(const struct command_spec *spec, int argc, char **argv, struc
 		return false;
 	}
 	for (int i = 1; i < argc; i++) {
-		int error = argv[i][0] == '-' ? parse_option(spec, argc, argv, &i)
-					      : parse_device(spec, argv[i], &words);
+		int error;
 
+		if (!words_only && strcmp(argv[i], "--") == 0) {
+			words_only = true;
+			continue;
+		}
+		error = argv[i][0] == '-' && !words_only ? parse_option(spec, argc, argv, &i)
+							 : parse_device(spec, argv[i], &words);
 		if (error) {
 			free(words.devices);
 			*ret_status = command_misused(spec);
