@@ -74,7 +74,8 @@ static void add_mount(struct usage *usage, const struct usage_mount *mount, stru
 	if (vital)
 		usage_print(use->cure, sizeof(use->cure), "another device: this host runs from this one");
 	else
-		usage_print(use->cure, sizeof(use->cure), "umount %s",
+		usage_print(use->cure, sizeof(use->cure), "%sumount %s",
+			    mount->elsewhere ? "nsenter -t 1 -m " : "",
 			    usage_quote(mount->target, word, sizeof(word)));
 }
 
@@ -98,7 +99,7 @@ static struct usage_block *block_under(struct usage *usage, const char *path)
 		size_t length = strlen(mount->target);
 		bool covers = is_root(mount) || usage_is_below(path, mount->target);
 
-		if (covers && length >= longest) {
+		if (covers && length >= longest && !mount->elsewhere) {
 			best = mount;
 			longest = length;
 		}

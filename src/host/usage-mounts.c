@@ -44,8 +44,20 @@ static void block_name(const struct host *host, const char *path, char *ret_name
 	(void)text_copy(ret_name, size, slash ? slash + 1 : path);
 }
 
+static bool is_known(const struct usage *usage, const struct usage_mount *mount)
+{
+	for (size_t i = 0; i < usage->mount_count; i++) {
+		const struct usage_mount *known = &usage->mounts[i];
+
+		if (known->major == mount->major && known->minor == mount->minor &&
+		    strcmp(known->source, mount->source) == 0 && strcmp(known->target, mount->target) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* 36 35 98:0 /root /target options [tags] - type source options */
-static void load_mount(struct usage *usage, char *line)
+static void load_mount(struct usage *usage, char *line, bool elsewhere)
 {
 	struct usage_mount mount = { 0 };
 	char target[1024], source[1024], type[64];
@@ -59,6 +71,9 @@ static void load_mount(struct usage *usage, char *line)
 	(void)text_copy(mount.type, sizeof(mount.type), type);
 	text_copy_printable(mount.target, sizeof(mount.target), target);
 	block_name(usage->host, source, mount.source, sizeof(mount.source));
+	mount.elsewhere = elsewhere;
+	if (elsewhere && is_known(usage, &mount))
+		return;
 
 	struct usage_mount *added = usage_grow(usage, &usage->mounts, &usage->mount_count, sizeof(mount));
 
@@ -66,17 +81,24 @@ static void load_mount(struct usage *usage, char *line)
 		*added = mount;
 }
 
-void usage_load_mounts(struct usage *usage)
+static void load_mounts_of(struct usage *usage, const char *process, bool elsewhere)
 {
 	char path[PATH_MAX];
 	auto_free char *text = NULL;
 	char *rest, *line;
 
-	if (sysfs_read_file(sysfs_path(path, "%s/self/mountinfo", usage->host->proc), &text, NULL))
+	if (sysfs_read_file(sysfs_path(path, "%s/%s/mountinfo", usage->host->proc, process), &text, NULL))
 		return;
 	rest = text;
 	while ((line = strsep(&rest, "\n")))
-		load_mount(usage, line);
+		load_mount(usage, line, elsewhere);
+}
+
+/* In a chroot or with mounts of our own, the host's root file system shows only in those of process 1. */
+void usage_load_mounts(struct usage *usage)
+{
+	load_mounts_of(usage, "self", false);
+	load_mounts_of(usage, "1", true);
 }
 
 /* A swap whose node was removed is shown so. */

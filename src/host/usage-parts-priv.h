@@ -47,6 +47,7 @@ struct usage_mount {
 	char source[128]; /* the block device's name where it is one, else "" */
 	char type[32];
 	char target[256];
+	bool elsewhere; /* only process 1 sees it: the target is no path of ours */
 };
 
 struct usage_swap {

@@ -4,8 +4,8 @@
 
 /*
  * Who on this host uses a device through its own driver. Built once from /sys, /proc/self/mountinfo,
- * /proc/swaps, /proc/net and /proc/PID/fd (as root: everybody's; else the caller's own), then asked for
- * each device.
+ * /proc/1/mountinfo, /proc/swaps, /proc/net and /proc/PID/fd (as root: everybody's; else the caller's own),
+ * then asked for each device.
  */
 #include <stdbool.h>
 #include <stddef.h>

@@ -51,6 +51,27 @@ static void test_mounted_partition(void **state)
 	assert_string_equal(uses_of(tree, NIC), "");
 }
 
+/* In a chroot, or with mounts of one's own, one sees only some of the host's. */
+static void test_mounts_that_only_process_1_sees(void **state)
+{
+	struct tree *tree = *state;
+
+	disk(tree);
+	mounts(tree, ROOT);
+	tree_file(tree, "proc/1/mountinfo",
+		  "21 1 259:0 / / rw - ext4 %s/nvme0n1 rw\n30 21 259:1 / /srv rw - ext4 %s/nvme0n1p1 rw\n"
+		  "31 21 8:0 / / rw - ext4 %s/sda rw\n",
+		  tree->dev, tree->dev, tree->dev);
+	assert_string_equal(uses_of(tree, NVME),
+			    "!/dev/nvme0n1 is mounted on /, this host's root file system|/|another device: "
+			    "this host runs from this one\n"
+			    "/dev/nvme0n1p1 is mounted on /srv|/srv|nsenter -t 1 -m umount /srv\n");
+	/* What both see is one. */
+	mounts(tree, ROOT "30 21 259:1 / /srv rw - ext4 @/nvme0n1p1 rw\n");
+	tree_file(tree, "proc/1/mountinfo", "30 21 259:1 / /srv rw - ext4 %s/nvme0n1p1 rw\n", tree->dev);
+	assert_string_equal(uses_of(tree, NVME), "/dev/nvme0n1p1 is mounted on /srv|/srv|umount /srv\n");
+}
+
 static void test_what_a_terminal_would_obey_is_not_shown(void **state)
 {
 	struct tree *tree = *state;
@@ -328,6 +349,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		unit(test_an_idle_disk_has_none),
 		unit(test_mounted_partition),
+		unit(test_mounts_that_only_process_1_sees),
 		unit(test_what_a_terminal_would_obey_is_not_shown),
 		unit(test_mounts_come_as_they_can_be_unmounted),
 		unit(test_btrfs_has_a_number_of_its_own),
