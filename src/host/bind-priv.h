@@ -22,6 +22,7 @@ struct bind_options {
 	/* Others that are about to be bound: nothing is said of them where the group still lacks them. */
 	const struct bdf *next;
 	size_t next_count;
+	bool *ret_in_use; /* NULL, or: refused because the host uses one of them */
 	bool *ret_moved; /* NULL, or one for each device named: this call bound it, it was not bound before */
 };
 

@@ -303,6 +303,8 @@ static int bind_under_lock(struct tasks *tasks, const struct bind_options *optio
 {
 	int error = check_all_bindable(tasks, options->force);
 
+	if (options->ret_in_use)
+		*options->ret_in_use = error == -EBUSY;
 	if (!error)
 		error = choose_drivers(tasks, options->driver);
 	if (!error)

@@ -215,7 +215,9 @@ static void bind_recorded(const struct host *host, const struct bind_options *op
 {
 	const struct persist_record *record = &view->records[which];
 	struct bind_options how = *options;
+	bool in_use = false;
 
+	how.ret_in_use = &in_use;
 	how.user = options->user ? options->user : record->user[0] ? record->user : NULL;
 	how.driver = options->driver ? options->driver : record->driver[0] ? record->driver : NULL;
 	how.at_boot = true;
@@ -223,7 +225,7 @@ static void bind_recorded(const struct host *host, const struct bind_options *op
 		tally->bound++;
 		if (follow(host, view, which, notes))
 			print_error(notes, "note");
-	} else if (error_get()->errnum == EBUSY) {
+	} else if (in_use) {
 		print_error(notes, "skipped");
 		tally->skipped++;
 	} else {

@@ -419,6 +419,23 @@ static void test_one_in_use_is_skipped_and_a_failure_is_none(void **state)
 	assert_non_null(strstr(output.notes, "failed: cannot bind 0000:03:00.0 to vfio-pci\n"));
 }
 
+/* A driver that is busy, or another that was faster, is no use of the host's. */
+static void test_a_write_that_ends_busy_is_a_failure(void **state)
+{
+	struct tree *tree = *state;
+	struct output output;
+
+	unit_devices_behind_ports(tree);
+	assert_int_equal(persist(tree, BIND, NVME, NULL, AS_IS_BIND, &output), 0);
+	reboot(tree, NVME, "nvme");
+	tree->writes = 0;
+	tree->fail_at = 1;
+	tree->fail_errno = EBUSY;
+	assert_int_equal(persist(tree, BIND, NULL, NULL, AS_IS_BIND, &output), -EIO);
+	assert_string_equal(output.out, "0 of 1 recorded devices bound\n");
+	assert_non_null(strstr(output.notes, "failed: cannot bind " NVME " to vfio-pci\n"));
+}
+
 /* Early at boot the module of its own driver is still on its way. */
 static void test_a_device_without_driver_yet_goes_back_to_its_own(void **state)
 {
@@ -550,6 +567,7 @@ int main(void)
 		unit(test_what_does_not_match_is_skipped),
 		unit(test_two_that_could_be_it),
 		unit(test_one_in_use_is_skipped_and_a_failure_is_none),
+		unit(test_a_write_that_ends_busy_is_a_failure),
 		unit(test_a_device_without_driver_yet_goes_back_to_its_own),
 		unit(test_the_user_gets_the_nodes_at_each_boot),
 		unit(test_the_whole_group_is_recorded),
