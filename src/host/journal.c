@@ -334,12 +334,18 @@ void journal_set_hang(const struct host *host, struct journal_entry *entry, cons
 	(void)text_copy(hang->driver, sizeof(hang->driver), driver[0] ? driver : "?");
 }
 
-bool journal_hang_lasts(const struct host *host, const struct journal_entry *entry)
+/* Began in this boot: no write outlives one. */
+static bool hangs_since_boot(const struct host *host, const struct journal_entry *entry)
 {
 	char boot[40];
 
 	read_boot(host, boot, sizeof(boot));
-	return entry->hangs && entry->hang.started && strcmp(boot, entry->hang.boot) == 0 &&
+	return entry->hangs && strcmp(boot, entry->hang.boot) == 0;
+}
+
+bool journal_hang_lasts(const struct host *host, const struct journal_entry *entry)
+{
+	return hangs_since_boot(host, entry) && entry->hang.started &&
 	       process_started(host, entry->hang.writer) == entry->hang.started;
 }
 
@@ -348,6 +354,7 @@ bool journal_in_progress(const struct host *host, const struct host_device *devi
 {
 	struct journal_entry entry;
 	int64_t seconds;
+	bool hung;
 
 	if (!journal_find(host, device, &entry))
 		return false;
@@ -359,11 +366,11 @@ bool journal_in_progress(const struct host *host, const struct host_device *devi
 			       entry.hang.driver, seconds > 0 ? seconds : 0, (int)entry.hang.writer);
 		return true;
 	}
-	if (!entry.hangs && (device->driver[0] || entry.origin_unknown))
+	hung = hangs_since_boot(host, &entry);
+	if (!hung && (device->driver[0] || entry.origin_unknown))
 		return false;
-	/* It is what it was: virtual functions that were made anew, or a boot, and the entry is an old one.
-	 */
-	if (!entry.hangs && !entry.driver[0] && !driver_is_vfio(device->driver_override))
+	/* It is what it was: virtual functions that were made anew, or a boot; the entry is an old one. */
+	if (!hung && !entry.driver[0] && !driver_is_vfio(device->driver_override))
 		return false;
 	(void)snprintf(ret_text, size, "bind or unbind in progress: it was interrupted halfway");
 	return true;

@@ -219,6 +219,23 @@ static void test_a_process_of_that_number_is_not_enough(void **state)
 	}
 }
 
+static void test_after_a_reboot_nothing_is_in_progress(void **state)
+{
+	struct tree *tree = *state;
+	struct output output;
+	char text[256];
+
+	unit_devices(tree);
+	hang_at(tree, 2);
+	assert_int_equal(do_bind(tree, NVME, NULL, AS_IS_BIND, &output), -ETIMEDOUT);
+	let_go(tree);
+	assert_string_equal(progress_of(tree, NVME, text),
+			    "bind or unbind in progress: it was interrupted halfway");
+	tree_file(tree, "proc/sys/kernel/random/boot_id", "next-boot\n");
+	tree_file(tree, OVERRIDE(NVME), "(null)\n");
+	assert_string_equal(progress_of(tree, NVME, text), "");
+}
+
 static void test_wait_waits_for_an_earlier_command(void **state)
 {
 	struct tree *tree = *state;
@@ -408,6 +425,7 @@ int main(void)
 		unit(test_a_hang_of_somebody_elses_is_noticed),
 		unit(test_an_unbind_of_somebody_elses_bind_is_journalled_too),
 		unit(test_a_process_of_that_number_is_not_enough),
+		unit(test_after_a_reboot_nothing_is_in_progress),
 		unit(test_wait_waits_for_an_earlier_command),
 		unit(test_a_wait_without_deadline_says_how_long),
 		unit(test_a_wait_ends_by_a_signal_that_is_held),
