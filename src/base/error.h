@@ -25,7 +25,9 @@ struct error {
 	int errnum;	    /* positive errno, 0: no error recorded */
 	char tried[512];    /* completes "cannot ..."; may be empty */
 	char because[3072]; /* lines separated by '\n' */
-	char remedy[1024];  /* lines separated by '\n'; may be empty */
+	char remedy[2048]; /* lines separated by '\n', commands to copy: each whole or not there; may be empty
+			    */
+	unsigned left_out; /* remedies that there was no room for */
 };
 
 /* Room for error_format() of any record. */
@@ -44,11 +46,15 @@ int error_sys(int errnum, const char *because, ...) __attribute__((format(printf
  */
 int error_tried(const char *what, ...) __attribute__((format(printf, 1, 2)));
 
-/* Adds one line to what can be done about it. Returns the record's negative errno. */
+/* Adds a line, or several, to what can be done about it; a line that there is no room for is left out, and
+ * the record says how many were. Returns the record's negative errno. */
 int error_try(const char *remedy, ...) __attribute__((format(printf, 1, 2)));
 
 /* The same, where nobody has said yet what can be done. Returns the record's negative errno. */
 int error_try_else(const char *remedy, ...) __attribute__((format(printf, 1, 2)));
+
+/* Where lines were left out: how to see them all. Returns the record's negative errno. */
+int error_try_rest(const char *remedy, ...) __attribute__((format(printf, 1, 2)));
 
 /* Adds one line to the cause (a list of culprits, say). Returns the record's negative errno. */
 int error_add(const char *because, ...) __attribute__((format(printf, 1, 2)));

@@ -34,6 +34,7 @@ static void check_bindable(const struct host *host, struct task *task, struct us
 		task->skip = true;
 		return;
 	}
+	(void)text_copy(findings->subject, sizeof(findings->subject), device->text);
 	if (!check_kind(device, findings))
 		return;
 	if (!device->has_group) {

@@ -18,7 +18,6 @@
 #include "host/process-priv.h"
 
 #define HOLDERS_SHOWN 8
-#define USES_SHOWN    16
 
 const char *check_device_title(const struct host *host, const struct host_device *device, char *ret_text,
 			       size_t size)
@@ -244,9 +243,11 @@ void check_assignable(const struct host *host, const struct host_device *device,
 
 void check_uses(struct usage *usage, const struct host_device *device, bool forced, struct findings *findings)
 {
-	struct use uses[USES_SHOWN];
-	size_t count = usage_of(usage, device, uses, USES_SHOWN);
+	auto_free struct use *uses = NULL;
+	size_t count = 0;
 
+	if (usage_all(usage, device, &uses, &count))
+		findings_obstacle_error(findings, "use");
 	for (size_t i = 0; i < count; i++) {
 		/* vfio-pci takes no device that has virtual functions of another driver's, force or not. */
 		if (forced && !uses[i].vital && uses[i].kind != USE_FUNCTIONS)

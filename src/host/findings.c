@@ -118,6 +118,22 @@ bool findings_obstructed(const struct findings *findings)
 	return findings->short_of_memory;
 }
 
+/* The command that prints them all: with each device that has an obstacle. */
+static int point_to_check(const struct findings *findings)
+{
+	char devices[160] = "";
+
+	for (size_t i = 0; i < findings->count; i++) {
+		const struct finding *finding = &findings->list[i];
+		size_t used = strlen(devices);
+
+		if (finding->level == FINDING_OBSTACLE && finding->subject[0] &&
+		    !strstr(devices, finding->subject) && used + 1 + BDF_TEXT_SIZE <= sizeof(devices))
+			(void)snprintf(devices + used, sizeof(devices) - used, " %s", finding->subject);
+	}
+	return error_try_rest("handfast check%s    (shows them all)", devices);
+}
+
 int findings_error(const struct findings *findings)
 {
 	int error = 0;
@@ -140,7 +156,7 @@ int findings_error(const struct findings *findings)
 		if (finding->level == FINDING_OBSTACLE && finding->cure)
 			error_try("%s", finding->cure);
 	}
-	return error;
+	return error ? point_to_check(findings) : 0;
 }
 
 void findings_fini(struct findings *findings)

@@ -30,8 +30,6 @@ struct list_request {
 	size_t device_count;
 };
 
-#define LIST_USES 16
-
 struct list_entry {
 	struct host_device device;
 	char class_name[128];
@@ -42,7 +40,7 @@ struct list_entry {
 	char root[32];	    /* its host bridge, as sysfs calls it: "pci0000:00" */
 	char progress[160]; /* of a bind or unbind that has not come to its end; "" none */
 	size_t use_count;
-	struct use uses[LIST_USES];
+	struct use *uses;
 };
 
 struct list {

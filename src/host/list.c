@@ -154,18 +154,24 @@ int list_load(const struct host *host, const struct list_request *request, struc
 			continue;
 		if (!journal_in_progress(host, device, entry->progress, sizeof(entry->progress)))
 			entry->progress[0] = '\0';
-		entry->use_count = usage_of(usage, device, entry->uses, LIST_USES);
+		error = usage_all(usage, device, &entry->uses, &entry->use_count);
+		if (error)
+			break;
 		for (size_t k = i; k != SIZE_MAX && !list.entries[k].visible; k = list.entries[k].parent)
 			list.entries[k].visible = true;
 	}
 	names_close(names);
 	usage_destroy(usage);
+	if (error)
+		list_fini(&list);
 	*ret_list = list;
-	return 0;
+	return error;
 }
 
 void list_fini(struct list *list)
 {
+	for (size_t i = 0; i < list->count; i++)
+		free(list->entries[i].uses);
 	free(list->entries);
 	*list = (struct list){ 0 };
 }

@@ -62,7 +62,7 @@ static void add_mount(struct usage *usage, const struct usage_mount *mount, stru
 	bool vital = is_root(mount);
 	struct usage_block *block = find_mounted(usage, mount);
 	struct use *use = block ? usage_add(uses, USE_MOUNT, vital) : NULL;
-	char text[512], word[300];
+	char text[512], word[600];
 
 	if (!use)
 		return;
@@ -72,11 +72,10 @@ static void add_mount(struct usage *usage, const struct usage_mount *mount, stru
 		    vital ? ", this host's root file system" : "");
 	usage_print(use->brief, sizeof(use->brief), "%s", mount->target);
 	if (vital)
-		usage_print(use->cure, sizeof(use->cure), "another device: this host runs from this one");
+		usage_cure(use, "another device: this host runs from this one");
 	else
-		usage_print(use->cure, sizeof(use->cure), "%sumount %s",
-			    mount->elsewhere ? "nsenter -t 1 -m " : "",
-			    usage_quote(mount->target, word, sizeof(word)));
+		usage_cure(use, "%sumount %s", mount->elsewhere ? "nsenter -t 1 -m " : "",
+			   usage_quote(mount->target, word, sizeof(word)));
 }
 
 /* Root first, which is vital; the others from the last mounted to the first, as they can be unmounted. */
@@ -115,7 +114,7 @@ static void add_swaps(struct usage *usage, struct usage_collection *uses)
 			swap->name[0] ? usage_find_block(usage, swap->name, swap->major, swap->minor)
 				      : block_under(usage, swap->path);
 		struct use *use = block ? usage_add(uses, USE_SWAP, true) : NULL;
-		char text[512], word[300];
+		char text[512], word[600];
 
 		if (!use)
 			continue;
@@ -127,8 +126,7 @@ static void add_swaps(struct usage *usage, struct usage_collection *uses)
 			usage_print(use->what, sizeof(use->what), "this host swaps to %s, a file on %s",
 				    swap->path, text);
 		usage_print(use->brief, sizeof(use->brief), "swap");
-		usage_print(use->cure, sizeof(use->cure), "swapoff %s",
-			    usage_quote(swap->path, word, sizeof(word)));
+		usage_cure(use, "swapoff %s", usage_quote(swap->path, word, sizeof(word)));
 	}
 }
 
@@ -167,7 +165,7 @@ static void add_volume_group(struct usage *usage, const struct usage_block *firs
 	if (count > VOLUMES_NAMED)
 		usage_append(use->what, sizeof(use->what), " and %zu more", count - VOLUMES_NAMED);
 	usage_print(use->brief, sizeof(use->brief), "LVM %s", first->volume_group);
-	usage_print(use->cure, sizeof(use->cure), "vgchange -an %s", first->volume_group);
+	usage_cure(use, "vgchange -an %s", first->volume_group);
 }
 
 static void add_volume(struct usage *usage, const struct usage_block *block, struct usage_collection *uses)
@@ -183,7 +181,7 @@ static void add_volume(struct usage *usage, const struct usage_block *block, str
 	};
 	const char *name = block->mapping[0] ? block->mapping : block->title;
 	struct use *use;
-	char word[300];
+	char word[600];
 
 	if (block->stack == STACK_LVM) {
 		add_volume_group(usage, block, uses);
@@ -196,9 +194,8 @@ static void add_volume(struct usage *usage, const struct usage_block *block, str
 		    texts[block->stack].does, title_below(usage, block));
 	usage_print(use->brief, sizeof(use->brief), "%s%s", texts[block->stack].brief,
 		    block->mapping[0] ? block->mapping : block->name);
-	usage_print(use->cure, sizeof(use->cure), "%s %s%s", texts[block->stack].command,
-		    usage_quote(name, word, sizeof(word)),
-		    block->stack == STACK_NONE ? "    (shows what it is)" : "");
+	usage_cure(use, "%s %s%s", texts[block->stack].command, usage_quote(name, word, sizeof(word)),
+		   block->stack == STACK_NONE ? "    (shows what it is)" : "");
 }
 
 /* A group is told of once: at the highest of its volumes, the first of those. */
@@ -310,6 +307,6 @@ void usage_of_claims(struct usage *usage, struct usage_collection *uses)
 			usage_append(use->what, sizeof(use->what),
 				     "; this host's root file system is %s and may be on it", root);
 		usage_print(use->brief, sizeof(use->brief), "busy");
-		usage_print(use->cure, sizeof(use->cure), "lsblk %s    (shows what stands on it)", path);
+		usage_cure(use, "lsblk %s    (shows what stands on it)", path);
 	}
 }

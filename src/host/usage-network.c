@@ -148,9 +148,8 @@ static void tell(const struct usage *usage, const struct interface *interface, s
 /* A member of a bridge is of use to nobody any more once it has left that. */
 static void add_cure(const char *name, const struct talk *talk, const char *master, struct use *use)
 {
-	usage_print(use->cure, sizeof(use->cure), "ip link set %s %s%s", name,
-		    master[0] ? "nomaster" : "down",
-		    talk->ssh != SSH_NONE ? "    (from a console, not over this connection)" : "");
+	usage_cure(use, "ip link set %s %s%s", name, master[0] ? "nomaster" : "down",
+		   talk->ssh != SSH_NONE ? "    (from a console, not over this connection)" : "");
 }
 
 static void add_interface(const struct usage *usage, const char *name, struct usage_collection *uses)

@@ -164,15 +164,13 @@ static void add_cure(const struct usage *usage, const struct process *process, s
 	char unit[128];
 
 	if (use->kind == USE_MACHINE)
-		usage_print(use->cure, sizeof(use->cure), "end that virtual machine first");
+		usage_cure(use, "end that virtual machine first");
 	else if (process->pid == 1)
-		usage_print(use->cure, sizeof(use->cure), "change what %s is told to do with it",
-			    process->name);
+		usage_cure(use, "change what %s is told to do with it", process->name);
 	else if (process_service(usage->host, process->pid, unit, sizeof(unit)))
-		usage_print(use->cure, sizeof(use->cure), "systemctl stop %s", unit);
+		usage_cure(use, "systemctl stop %s", unit);
 	else
-		usage_print(use->cure, sizeof(use->cure), "kill %d    (ends %s)", (int)process->pid,
-			    process->name);
+		usage_cure(use, "kill %d    (ends %s)", (int)process->pid, process->name);
 }
 
 /* A process once, with the first of the nodes that it has open and how many others. */

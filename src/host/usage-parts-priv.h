@@ -46,12 +46,12 @@ struct usage_mount {
 	unsigned major, minor;
 	char source[128]; /* the block device's name where it is one, else "" */
 	char type[32];
-	char target[256];
+	char target[1024];
 	bool elsewhere; /* only process 1 sees it: the target is no path of ours */
 };
 
 struct usage_swap {
-	char path[256];
+	char path[1024];
 	char name[128];	       /* the block device's name, "" for a file */
 	unsigned major, minor; /* 0, 0 where that cannot be found out */
 };
@@ -99,7 +99,9 @@ void *usage_grow(struct usage *usage, void *array_address, size_t *count, size_t
 
 /* Writes what fits: for texts that are only shown. */
 void usage_print(char *ret_text, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
-/* The same, behind what stands there. */
+/* The use's cure; none where it does not fit, since half a command may be another command. */
+void usage_cure(struct use *use, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The same as usage_print(), behind what stands there. */
 void usage_append(char *text, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* A word as a shell takes it: in quotes where it has to be. Returns ret_word. */

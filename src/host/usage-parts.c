@@ -17,6 +17,18 @@ void usage_print(char *ret_text, size_t size, const char *format, ...)
 	va_end(args);
 }
 
+void usage_cure(struct use *use, const char *format, ...)
+{
+	va_list args;
+	int length;
+
+	va_start(args, format);
+	length = vsnprintf(use->cure, sizeof(use->cure), format, args);
+	va_end(args);
+	if (length < 0 || (size_t)length >= sizeof(use->cure))
+		use->cure[0] = '\0';
+}
+
 void usage_append(char *text, size_t size, const char *format, ...)
 {
 	size_t used = strlen(text);

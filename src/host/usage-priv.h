@@ -45,6 +45,10 @@ const char *use_kind_name(enum use_kind kind);
  * in ret_list. A vital one is among the first two where there is one. A bridge has none of its own. */
 size_t usage_of(struct usage *usage, const struct host_device *device, struct use *ret_list, size_t room);
 
+/* All of them, however many; the caller frees the list. */
+int usage_all(struct usage *usage, const struct host_device *device, struct use **ret_list,
+	      size_t *ret_count);
+
 /* Whether the boot console's framebuffer lies in one of the device's BARs, whoever the device is bound to:
  * the kernel's own driver for it removes that framebuffer, vfio-pci may not. usage_of() reports it too. */
 bool usage_framebuffer(const struct host *host, const struct host_device *device, struct use *ret_use);

@@ -17,6 +17,8 @@
 #include "base/sysfs.h"
 #include "host/usage-parts-priv.h"
 
+#define USES_USUAL 16
+
 const char *use_kind_name(enum use_kind kind)
 {
 	static const char *const names[] = {
@@ -137,4 +139,23 @@ size_t usage_of(struct usage *usage, const struct host_device *device, struct us
 	if (uses.count < uses.room && usage_framebuffer(usage->host, device, &uses.list[uses.count]))
 		uses.count++;
 	return uses.count;
+}
+
+int usage_all(struct usage *usage, const struct host_device *device, struct use **ret_list, size_t *ret_count)
+{
+	struct use *list = NULL;
+	size_t room = USES_USUAL, count;
+
+	for (;; room *= 2) {
+		free(list);
+		list = calloc(room, sizeof(*list));
+		if (!list)
+			return error_sys(ENOMEM, "who uses %s", device->text);
+		count = usage_of(usage, device, list, room);
+		if (count < room)
+			break;
+	}
+	*ret_list = list;
+	*ret_count = count;
+	return 0;
 }

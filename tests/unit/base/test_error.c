@@ -2,6 +2,8 @@
 #include "unit.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -62,6 +64,53 @@ static void test_long_texts_are_cut_not_overrun(void **state)
 	assert_true(strlen(text) < 32);
 }
 
+/* "kill 12" is another command than "kill 1234". */
+static void test_a_remedy_stands_there_whole_or_not_at_all(void **state)
+{
+	const char *remedy;
+	char command[80];
+	unsigned shown = 0;
+
+	error_set(EIO, "x");
+	for (unsigned i = 0; i < 100; i++)
+		error_try("kill %u\numount /%050u", 100000 + i, i);
+	for (remedy = error_get()->remedy; strncmp(remedy, "kill 1000", 9) == 0; remedy += strlen(command)) {
+		snprintf(command, sizeof(command), "kill %u\numount /%050u\n", 100000 + shown, shown);
+		if (strncmp(remedy, command, strlen(command) - 1) != 0)
+			break;
+		shown++;
+	}
+	assert_in_range(shown, 10, 99);
+	assert_int_equal(error_try_rest("handfast check %s", "0000:01:00.0"), -EIO);
+	assert_int_equal(error_get()->left_out, 0);
+	remedy = strrchr(error_get()->remedy, '\n');
+	assert_non_null(remedy);
+	assert_non_null(strstr(remedy, " more: handfast check 0000:01:00.0"));
+	/* Each line stands there or is counted. */
+	shown = 0;
+	for (const char *at = error_get()->remedy; (at = strchr(at, '\n')); at++)
+		shown++;
+	assert_int_equal(shown + (unsigned)atoi(remedy + 1), 200);
+
+	error_set(EIO, "x");
+	error_try("y");
+	error_try_rest("handfast check");
+	assert_string_equal(error_get()->remedy, "y");
+}
+
+static void test_a_cause_is_named_whole_or_not_at_all(void **state)
+{
+	size_t length;
+
+	error_set(EBUSY, "first");
+	for (unsigned i = 0; i < 200; i++)
+		error_add("process %030u", i);
+	length = strlen(error_get()->because);
+	assert_int_equal((length - strlen("first\n...")) % strlen("\nprocess 000000000000000000000000000000"),
+			 0);
+	assert_string_equal(error_get()->because + length - 4, "\n...");
+}
+
 static void test_else_keeps_what_was_said(void **state)
 {
 	error_set(EIO, "x");
@@ -88,6 +137,8 @@ int main(void)
 		cmocka_unit_test(test_outer_attempt_keeps_the_inner_one),
 		cmocka_unit_test(test_a_new_record_forgets_the_old),
 		cmocka_unit_test(test_long_texts_are_cut_not_overrun),
+		cmocka_unit_test(test_a_remedy_stands_there_whole_or_not_at_all),
+		cmocka_unit_test(test_a_cause_is_named_whole_or_not_at_all),
 		cmocka_unit_test(test_else_keeps_what_was_said),
 		cmocka_unit_test(test_records_travel),
 	};

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "host/check-priv.h"
 #include "host/journal-priv.h"
 
 static int run(struct tree *tree, bool bind, const char *first, const char *second, bool force,
@@ -321,6 +322,48 @@ static void test_the_rest_of_the_group_is_noted(void **state)
 			    "      try: handfast bind 0000:01:00.1\n");
 }
 
+/* No command is cut, and what there is no room for is counted. */
+static void test_very_many_uses(void **state)
+{
+	struct tree *tree = *state;
+	struct usage *usage;
+	struct findings findings = { 0 };
+	struct host_device device;
+	struct output output;
+	char mounts[8192], *to = mounts, *line, *rest;
+	unsigned named = 0, more = 0;
+
+	unit_devices(tree);
+	tree_block(tree, "sys/devices/pci0000:00/" NVME "/nvme/nvme0", "nvme0n1", "259:0");
+	for (unsigned i = 0; i < 60; i++)
+		to += sprintf(to, "%u 21 259:0 / /srv/%060u rw - ext4 /dev/nvme0n1 rw\n", 30 + i, i);
+	tree_file(tree, "proc/self/mountinfo", "%s", mounts);
+	assert_int_equal(run(tree, true, NVME, NIC, false, &output), -EBUSY);
+	assert_non_null(strstr(tree_error(tree), "try:"));
+	rest = strstr(tree->text, "try:");
+	assert_non_null(rest);
+	rest += 4;
+	while ((line = strsep(&rest, "\n"))) {
+		line += strspn(line, " ");
+		if (strncmp(line, "umount", 6) == 0) {
+			assert_int_equal(strlen(line), strlen("umount /srv/") + 60);
+			named++;
+		} else {
+			assert_int_equal(sscanf(line, "%u more: handfast check " NVME, &more), 1);
+		}
+	}
+	assert_int_equal(named + more, 60);
+	assert_in_range(more, 1, 59);
+
+	/* check has room for all of them. */
+	device = tree_load(tree, NVME);
+	assert_int_equal(usage_create(&tree->host, &usage), 0);
+	check_uses(usage, &device, false, &findings);
+	usage_destroy(usage);
+	assert_int_equal(findings.count, 60);
+	findings_fini(&findings);
+}
+
 static void test_unbind_is_refused_while_a_vm_has_it(void **state)
 {
 	struct tree *tree = *state;
@@ -533,6 +576,7 @@ int main(void)
 		unit(test_a_probe_is_made_again),
 		unit(test_vfio_pci_is_loaded_or_missed),
 		unit(test_the_rest_of_the_group_is_noted),
+		unit(test_very_many_uses),
 		unit(test_unbind_is_refused_while_a_vm_has_it),
 		unit(test_unbind_is_refused_while_a_vm_has_the_group),
 		unit(test_unbind_gives_back_what_it_can),

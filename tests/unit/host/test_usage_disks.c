@@ -344,6 +344,23 @@ static void test_multipath_nvme_lives_elsewhere(void **state)
 	assert_string_equal(uses_of(tree, NVME), "/dev/nvme1n1 is mounted on /data|/data|umount /data\n");
 }
 
+/* Part of the path would be another place. */
+static void test_a_path_too_long_for_a_cure(void **state)
+{
+	struct tree *tree = *state;
+	char lines[1024], wanted[512];
+
+	disk(tree);
+	(void)snprintf(lines, sizeof(lines), ROOT "22 21 259:1 / /srv/%0300u rw - ext4 @/nvme0n1p1 rw\n", 1);
+	mounts(tree, lines);
+	(void)snprintf(wanted, sizeof(wanted), "|umount /srv/%0300u\n", 1);
+	assert_non_null(strstr(uses_of(tree, NVME), wanted));
+	(void)snprintf(lines, sizeof(lines), ROOT "22 21 259:1 / /srv/%0700u rw - ext4 @/nvme0n1p1 rw\n", 1);
+	mounts(tree, lines);
+	assert_null(strstr(uses_of(tree, NVME), "umount"));
+	assert_non_null(strstr(uses_of(tree, NVME), " is mounted on /srv/0"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -368,6 +385,7 @@ int main(void)
 		unit(test_a_vital_use_is_never_left_out),
 		unit(test_boot_and_usr_are_not_vital),
 		unit(test_multipath_nvme_lives_elsewhere),
+		unit(test_a_path_too_long_for_a_cure),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
