@@ -43,6 +43,12 @@ static void check_driver(const struct host_device *device, const struct check_sc
 		findings_ok(findings, "driver", "bound to vfio-pci before the start");
 		return;
 	}
+	if (!device->has_group) {
+		/* No driver makes up for that, and bind refuses. */
+		findings_ok(findings, "driver", "bound to %s",
+			    device->driver[0] ? device->driver : "no driver");
+		return;
+	}
 	if (device->driver[0])
 		findings_obstacle(findings, "driver", EBUSY, "%s is bound to %s, the host's own driver",
 				  device->text, device->driver);
@@ -194,16 +200,16 @@ void check_device(const struct host *host, const struct host_device *device, con
 	if (!check_kind(device, findings))
 		return;
 	check_progress(host, device, scope, findings);
-	if (!device->has_group) {
+	check_driver(device, scope, findings);
+	if (device->has_group) {
+		check_group(host, device, scope, findings);
+		check_reserved(host, device, findings);
+	} else {
 		findings_obstacle(findings, "group", ENODEV,
 				  "%s has no IOMMU group: it is not behind an IOMMU", device->text);
 		findings_cure(findings, "handfast check    (says whether this host has one)");
-		return;
 	}
-	check_driver(device, scope, findings);
-	check_group(host, device, scope, findings);
-	check_reserved(host, device, findings);
-	if (driver_is_vfio(device->driver)) {
+	if (device->has_group && driver_is_vfio(device->driver)) {
 		check_container(host, findings);
 		check_node(host, device, findings);
 		check_holders(host, device, scope ? scope->vm : 0, findings);

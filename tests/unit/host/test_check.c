@@ -178,6 +178,21 @@ static void test_device_outside_the_iommu(void **state)
 	tree_device(tree, "0000:00:02.0", 1, 1, 0, "", -1);
 	assert_non_null(strstr(tree_device_story(tree, "0000:00:02.0"),
 			       "X group: 0000:00:02.0 has no IOMMU group: it is not behind an IOMMU"));
+	/* All the rest is told as well. */
+	tree_device(tree, "0000:00:03.0", 1, 1, 0x020000, "e1000e", -1);
+	tree_file(tree, "sys/devices/pci0000:00/0000:00:03.0/reset_method", "flr\n");
+	tree_file(tree, "sys/devices/pci0000:00/0000:00:03.0/resource",
+		  "0xfe800000 0xfe803fff 0x0000000000040200\n");
+	tree_file(tree, "sys/devices/pci0000:00/0000:00:03.0/sriov_totalvfs", "8\n");
+	tree_file(tree, "sys/devices/pci0000:00/0000:00:03.0/power_state", "D0\n");
+	assert_string_equal(tree_device_story(tree, "0000:00:03.0"),
+			    "o driver: bound to e1000e\n"
+			    "X group: 0000:00:03.0 has no IOMMU group: it is not behind an IOMMU "
+			    "[handfast check    (says whether this host has one)]\n"
+			    "o sriov: a physical function, 0 of 8 virtual functions made\n"
+			    "o bars: BAR 0 16 KiB: a guest has room for them\n"
+			    "o reset: flr\n"
+			    "o power: D0\n");
 }
 
 static void test_node_in_use_and_missing(void **state)
