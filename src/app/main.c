@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,6 +68,25 @@ static int set_up_log(const struct options *options)
 	return 0;
 }
 
+/* What was asked for has to have arrived; else the status says so. has_output: somebody gave us a standard
+ * output. */
+static int finish_output(int status, bool has_output)
+{
+	bool failed = ferror(stdout);
+
+	if (fflush(stdout))
+		error_sys(errno, "what it was to say could not be written");
+	else if (failed || !has_output)
+		error_set(EBADF, "what it was to say could not be written%s",
+			  has_output ? "" : ": standard output is closed");
+	else
+		return status;
+	error_tried("write to standard output");
+	error_try("another place for it: handfast ... > FILE");
+	log_failure(error_get());
+	return status ? status : EXIT_FAILURE;
+}
+
 /* Ends the way the signal would have ended us, so that a shell or systemd sees it. */
 static int die_by(int signal_number)
 {
@@ -80,7 +100,7 @@ static int die_by(int signal_number)
 	return 128 + signal_number;
 }
 
-static int run_vm(int argc, char **argv)
+static int run_vm(int argc, char **argv, bool has_output)
 {
 	struct options options;
 	struct machine *machine = NULL;
@@ -89,7 +109,7 @@ static int run_vm(int argc, char **argv)
 
 	if (error > 0) {
 		options_free(&options);
-		return EXIT_SUCCESS;
+		return finish_output(EXIT_SUCCESS, has_output);
 	}
 	if (error == 0)
 		error = set_up_log(&options);
@@ -125,9 +145,11 @@ static int unknown_command(const char *word)
 	return EXIT_FAILURE;
 }
 
-/* Nothing that is opened later may become standard input, output or error by accident. */
-static void open_standard_descriptors(void)
+/* Nothing that is opened later may become standard input, output or error by accident. Returns whether there
+ * was a standard output. */
+static bool open_standard_descriptors(void)
 {
+	bool has_output = fcntl(STDOUT_FILENO, F_GETFD) >= 0;
 	int fd;
 
 	do
@@ -135,24 +157,26 @@ static void open_standard_descriptors(void)
 	while (fd >= 0 && fd <= STDERR_FILENO);
 	if (fd > STDERR_FILENO)
 		close(fd);
+	return has_output;
 }
 
 int main(int argc, char **argv)
 {
-	open_standard_descriptors();
+	bool has_output = open_standard_descriptors();
+
 	if (argc < 2) {
 		options_print_help();
 		return EXIT_FAILURE;
 	}
 	if (strcmp(argv[1], "help") == 0) {
 		options_print_help();
-		return EXIT_SUCCESS;
+		return finish_output(EXIT_SUCCESS, has_output);
 	}
 	for (size_t i = 0; i < COUNT(commands); i++) {
 		if (strcmp(argv[1], commands[i].name) == 0)
-			return commands[i].run(argc - 1, argv + 1);
+			return finish_output(commands[i].run(argc - 1, argv + 1), has_output);
 	}
 	if (argv[1][0] != '-')
 		return unknown_command(argv[1]);
-	return run_vm(argc - 1, argv + 1);
+	return run_vm(argc - 1, argv + 1, has_output);
 }
