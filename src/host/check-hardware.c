@@ -1,18 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The device itself: its BARs, how it is reset, its power, SR-IOV.
+ * The device itself: its BARs, how it is reset, its power, SR-IOV, MSI-X.
  *
  * Sources: Linux Documentation/ABI/testing/sysfs-bus-pci; drivers/pci/pci.c (reset methods: "bus" only for a
  * function alone on its bus), setup-res.c (a device with an unassigned BAR is not enabled);
  * drivers/vfio/pci/vfio_pci_core.c (tokens).
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <linux/pci_regs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/sysfs.h"
 #include "base/text.h"
 #include "host/check-priv.h"
@@ -263,4 +267,44 @@ void check_sriov(const struct host *host, const struct host_device *device, stru
 	else if (device->vf_total)
 		findings_ok(findings, "sriov", "a physical function, %u of %u virtual functions made",
 			    device->vf_count, device->vf_total);
+}
+
+enum msix {
+	MSIX_UNKNOWN,
+	MSIX_MISSING,
+	MSIX_THERE,
+};
+
+/* From the list of capabilities, of which root sees all and others nothing behind the header. */
+static enum msix find_msix(const struct host *host, const struct host_device *device)
+{
+	char path[PATH_MAX];
+	uint8_t config[PCI_CFG_SPACE_SIZE];
+	auto_fd int fd = open(device_path(host, device->bdf, "config", path), O_RDONLY | O_CLOEXEC);
+	ssize_t length = fd < 0 ? -1 : pread(fd, config, sizeof(config), 0);
+	unsigned at;
+
+	if (length < PCI_STD_HEADER_SIZEOF || device->is_dead)
+		return MSIX_UNKNOWN;
+	if (!(config[PCI_STATUS] & PCI_STATUS_CAP_LIST))
+		return MSIX_MISSING;
+	if (length < (ssize_t)sizeof(config))
+		return MSIX_UNKNOWN;
+	at = config[PCI_CAPABILITY_LIST];
+	for (unsigned left = sizeof(config) / PCI_CAP_SIZEOF; left && at >= PCI_STD_HEADER_SIZEOF; left--) {
+		at &= ~3U;
+		if (config[at + PCI_CAP_LIST_ID] == PCI_CAP_ID_MSIX)
+			return MSIX_THERE;
+		at = config[at + PCI_CAP_LIST_NEXT];
+	}
+	return MSIX_MISSING;
+}
+
+/* What a start warns of too late. */
+void check_msix(const struct host *host, const struct host_device *device, struct findings *findings)
+{
+	if (find_msix(host, device) == MSIX_MISSING)
+		findings_warning(findings, "msix",
+				 "no MSI-X: its interrupts do not reach the guest (MSI and INTx are not "
+				 "supported yet)");
 }
