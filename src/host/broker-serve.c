@@ -26,6 +26,7 @@
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -40,6 +41,8 @@
 #include "host/process-priv.h"
 
 #define HOLDERS_SHOWN 8
+#define GROUP_LOOKS   10 /* at a group that somebody has, */
+#define GROUP_LOOK_NS 20000000
 
 struct server {
 	const struct host *host;
@@ -224,10 +227,23 @@ static int group_missing(uint32_t group)
 	return error_try("handfast list    (shows the groups and their drivers)");
 }
 
+/* Another program may only look whether the group can be opened, and let go of it at once. */
+static int open_once_free(const char *path)
+{
+	const struct timespec pause = { .tv_nsec = GROUP_LOOK_NS };
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+
+	for (unsigned i = 0; fd < 0 && errno == EBUSY && i < GROUP_LOOKS; i++) {
+		(void)nanosleep(&pause, NULL);
+		fd = open(path, O_RDWR | O_CLOEXEC);
+	}
+	return fd;
+}
+
 static int open_group(const struct host *host, uint32_t group, int *ret_fd)
 {
 	char path[PATH_MAX];
-	int fd = open(sysfs_path(path, "%s/vfio/%u", host->dev, group), O_RDWR | O_CLOEXEC);
+	int fd = open_once_free(sysfs_path(path, "%s/vfio/%u", host->dev, group));
 
 	if (fd >= 0) {
 		*ret_fd = fd;

@@ -83,7 +83,8 @@ static void check_node(const struct host *host, const struct host_device *device
 
 /* A group is open in one process at a time, and opening it does nothing to its devices: where it opens,
  * nobody has it, nor a device of it by its own node. That spares the walk through every process's
- * descriptors. */
+ * descriptors. Only for a start, which is about to open it anyhow: a virtual machine that started in that
+ * moment would be told that the group is in use. */
 static bool group_opens(const struct host *host, const struct host_device *device)
 {
 	char path[PATH_MAX];
@@ -113,7 +114,7 @@ void check_holders(const struct host *host, const struct host_device *device, pi
 	auto_dir DIR *dir = NULL;
 	struct dirent *entry;
 
-	if (device->has_group && group_opens(host, device))
+	if (except && device->has_group && group_opens(host, device))
 		return;
 	if (device->has_group)
 		check_holders_of(host, sysfs_path(path, "%s/vfio/%u", host->dev, device->group), except,

@@ -82,7 +82,8 @@ const char *check_member_reason(const struct group_member *member);
 void check_group(const struct host *host, const struct host_device *device, const struct check_scope *scope,
 		 struct findings *findings);
 
-/* Who has the group's node or the device's own one open: obstacles. */
+/* Who has the group's node or the device's own one open: obstacles. except: the VM that is about to open them
+ * and so does not count; 0: nobody is. */
 void check_holders(const struct host *host, const struct host_device *device, pid_t except,
 		   struct findings *findings);
 

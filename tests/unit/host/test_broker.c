@@ -65,6 +65,53 @@ static void test_a_device_is_checked_and_its_group_opened(void **state)
 	broker_stop(broker);
 }
 
+/* What glibc's open() is called in the objects that the linker sees. A group that somebody has: the broker,
+ * which is forked with this, meets EBUSY so many times. */
+static unsigned busy_opens;
+
+int __real_open64(const char *path, int flags, ...);
+int __wrap_open64(const char *path, int flags, ...);
+
+int __wrap_open64(const char *path, int flags, ...)
+{
+	va_list arguments;
+	mode_t mode;
+
+	if (busy_opens && strstr(path, "/vfio/15")) {
+		busy_opens--;
+		errno = EBUSY;
+		return -1;
+	}
+	va_start(arguments, flags);
+	mode = flags & O_CREAT ? va_arg(arguments, mode_t) : 0;
+	va_end(arguments);
+	return __real_open64(path, flags, mode);
+}
+
+/* Whoever only tries whether a group opens has it for a moment, and is no reason to refuse a start. */
+static void test_a_group_that_is_busy_for_a_moment(void **state)
+{
+	struct tree *tree = *state;
+	struct broker *broker;
+	int fd = -1;
+
+	unit_devices(tree);
+	tree_file(tree, "dev/vfio/15", "group");
+	busy_opens = 3;
+	broker = start(tree);
+	busy_opens = 0;
+	assert_int_equal(broker_open_group(broker, 15, &fd), 0);
+	close(fd);
+	broker_stop(broker);
+
+	busy_opens = 1000;
+	broker = start(tree);
+	busy_opens = 0;
+	assert_int_equal(broker_open_group(broker, 15, &fd), -EBUSY);
+	assert_non_null(strstr(tree_error(tree), "it is in use by a process that cannot be seen from here"));
+	broker_stop(broker);
+}
+
 static void test_refusals_come_over_word_for_word(void **state)
 {
 	struct tree *tree = *state;
@@ -589,6 +636,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		unit(test_a_device_is_checked_and_its_group_opened),
+		unit(test_a_group_that_is_busy_for_a_moment),
 		unit(test_refusals_come_over_word_for_word),
 		unit(test_files),
 		unit(test_relative_paths_count_from_the_start),

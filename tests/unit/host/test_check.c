@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -287,6 +288,29 @@ static void test_the_asking_process_does_not_count(void **state)
 	findings_fini(&findings);
 }
 
+/* It would be in the way of a virtual machine that starts in that moment. */
+static void test_a_check_does_not_open_the_group(void **state)
+{
+	struct tree *tree = *state;
+	struct findings findings = { 0 };
+	struct host_device device;
+	char path[PATH_MAX];
+	int watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	struct inotify_event event;
+
+	unit_devices(tree);
+	tree_bind(tree, NVME, "vfio-pci");
+	device = tree_load(tree, NVME);
+	(void)snprintf(path, sizeof(path), "%s/vfio/14", tree->dev);
+	assert_true(inotify_add_watch(watch, path, IN_OPEN) >= 0);
+	check_device(&tree->host, &device, NULL, &findings);
+	assert_false(findings_obstructed(&findings));
+	findings_fini(&findings);
+	assert_int_equal(read(watch, &event, sizeof(event)), -1);
+	assert_int_equal(errno, EAGAIN);
+	close(watch);
+}
+
 static void test_own_character_device_in_use(void **state)
 {
 	struct tree *tree = *state;
@@ -363,6 +387,7 @@ int main(void)
 		unit(test_container_node),
 		unit(test_boot_console_stops_a_start),
 		unit(test_the_asking_process_does_not_count),
+		unit(test_a_check_does_not_open_the_group),
 		unit(test_own_character_device_in_use),
 		unit(test_a_start_knows_the_hosts_obstacles),
 		unit(test_obstacles_become_one_error),
