@@ -94,7 +94,7 @@ void memlock_check(const struct host *host, struct findings *findings)
 {
 	uint64_t capabilities = 0, locked;
 	struct rlimit limit;
-	char have[32];
+	char have[32], usual[32];
 
 	(void)read_status(host, getpid(), &capabilities, &locked);
 	if (getrlimit(RLIMIT_MEMLOCK, &limit))
@@ -110,6 +110,9 @@ void memlock_check(const struct host *host, struct findings *findings)
 	}
 	if (limit.rlim_max < GUEST_USUAL) {
 		(void)memlock_denied(GUEST_USUAL, limit.rlim_max);
+		error_add("%s is what a guest has where -m does not say; the limit is enough for one of up "
+			  "to %s",
+			  text_size(GUEST_USUAL, usual, sizeof(usual)), have);
 		findings_obstacle_error(findings, "memlock");
 		return;
 	}

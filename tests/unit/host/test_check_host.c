@@ -459,6 +459,9 @@ static void test_memory_lock_limit(void **state)
 	assert_non_null(strstr(story,
 			       "X memlock: a device can reach all of the guest's memory, so all of it is "
 			       "locked: that needs 256 MiB, and the limit on locked memory is 64 KiB for "));
+	assert_non_null(strstr(story,
+			       "\n256 MiB is what a guest has where -m does not say; the limit is enough "
+			       "for one of up to 64 KiB ["));
 	assert_non_null(
 		strstr(story, " [prlimit --memlock=268435456:268435456 --pid PID    (as root; PID: the shell "
 			      "it starts from)\nLimitMEMLOCK=infinity"));
