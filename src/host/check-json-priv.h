@@ -6,6 +6,7 @@
  * ever added. Objects are the caller's to put; NULL where memory is short. */
 #include <json-c/json.h>
 #include <stdbool.h>
+#include <stdio.h>
 
 #include "host/device-priv.h"
 #include "host/findings-priv.h"
@@ -17,6 +18,9 @@ struct json_object *check_json_bars(const struct host_device *device);
 struct json_object *check_json_reset_methods(const struct host_device *device);
 struct json_object *check_json_lines(const char *text);
 void check_json_add_hex(struct json_object *object, const char *key, unsigned value, int digits);
+
+/* Prints it as both commands do, and puts it. */
+int check_json_print(struct json_object *object, FILE *out);
 
 struct json_object *check_json_findings(const struct findings *findings);
 

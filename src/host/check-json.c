@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "host/check-json-priv.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "host/check-priv.h"
 #include "host/group-priv.h"
 #include "host/names-priv.h"
@@ -38,6 +40,20 @@ struct json_object *check_json_lines(const char *text)
 			return array;
 		text += length + 1;
 	}
+}
+
+int check_json_print(struct json_object *object, FILE *out)
+{
+	const char *text = json_object_to_json_string_ext(
+		object, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE);
+	int error = 0;
+
+	if (text)
+		fprintf(out, "%s\n", text);
+	else
+		error = error_sys(ENOMEM, "what there is to say, as JSON");
+	json_object_put(object);
+	return error;
 }
 
 struct json_object *check_json_findings(const struct findings *findings)

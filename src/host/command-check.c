@@ -104,7 +104,7 @@ static void check_one(struct run *run, struct bdf bdf)
 	findings_fini(&findings);
 }
 
-static void check_all(struct run *run, const struct bdf *devices, size_t count)
+static int check_all(struct run *run, const struct bdf *devices, size_t count)
 {
 	struct findings findings = { 0 };
 	struct json_object *json_host = NULL;
@@ -120,18 +120,11 @@ static void check_all(struct run *run, const struct bdf *devices, size_t count)
 	findings_fini(&findings);
 	for (size_t i = 0; i < count; i++)
 		check_one(run, devices[i]);
-	if (run->json_devices) {
-		struct json_object *json = check_json(run->ready, json_host, run->json_devices);
-
-		fprintf(run->out, "%s\n",
-			json_object_to_json_string_ext(json, JSON_C_TO_STRING_PRETTY |
-								     JSON_C_TO_STRING_SPACED |
-								     JSON_C_TO_STRING_NOSLASHESCAPE));
-		json_object_put(json);
-	} else {
-		fprintf(run->out, "\n%s\n",
-			run->ready ? "no obstacle" : "not possible as things stand: see the obstacles above");
-	}
+	if (run->json_devices)
+		return check_json_print(check_json(run->ready, json_host, run->json_devices), run->out);
+	fprintf(run->out, "\n%s\n",
+		run->ready ? "no obstacle" : "not possible as things stand: see the obstacles above");
+	return 0;
 }
 
 int check_print(const struct host *host, const struct bdf *devices, size_t count, bool as_json, FILE *out,
@@ -143,10 +136,10 @@ int check_print(const struct host *host, const struct bdf *devices, size_t count
 	if (error)
 		return error;
 	run.json_devices = as_json ? json_object_new_array() : NULL;
-	check_all(&run, devices, count);
+	error = check_all(&run, devices, count);
 	usage_destroy(run.usage);
 	*ret_ready = run.ready;
-	return 0;
+	return error;
 }
 
 int host_command_check(int argc, char **argv)
@@ -171,8 +164,8 @@ int host_command_check(int argc, char **argv)
 			"driver,\n"
 			"its IOMMU group and who in it is in the way, reserved memory, its node and who may "
 			"open it,\n"
-			"who uses it, SR-IOV, whether a guest has room for its BARs, how it is reset, "
-			"power.\n"
+			"who uses it, SR-IOV, MSI-X, whether a guest has room for its BARs, how it is "
+			"reset, power.\n"
 			"\n"
 			"  BDF        the device's address, 0000:01:00.0 or 01:00.0, as `handfast list` "
 			"shows it\n"

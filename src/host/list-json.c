@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* docs/json.md is what this keeps to. */
-#include <errno.h>
 #include <json-c/json.h>
 #include <stdint.h>
 
-#include "base/error.h"
 #include "host/check-json-priv.h"
 #include "host/list-priv.h"
 
@@ -89,8 +87,6 @@ static struct json_object *device_object(const struct list *list, const struct l
 int list_print_json(const struct list *list, FILE *out)
 {
 	struct json_object *root = json_object_new_object(), *devices = json_object_new_array();
-	const char *text;
-	int error = 0;
 
 	json_object_object_add(root, "version", json_object_new_int(SCHEMA_VERSION));
 	json_object_object_add(root, "devices", devices);
@@ -98,11 +94,5 @@ int list_print_json(const struct list *list, FILE *out)
 		if (list->entries[i].shown)
 			json_object_array_add(devices, device_object(list, &list->entries[i]));
 	}
-	text = json_object_to_json_string_ext(root, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE);
-	if (text)
-		fprintf(out, "%s\n", text);
-	else
-		error = error_sys(ENOMEM, "the list as JSON");
-	json_object_put(root);
-	return error;
+	return check_json_print(root, out);
 }

@@ -49,6 +49,7 @@ static void test_json_keeps_to_its_schema(void **state)
 
 	good_host(tree);
 	text = run_check(tree, devices, 3, true, &ready);
+	assert_int_equal(strncmp(text, "{\n  \"version\": 1,\n  \"ready\": false,\n", 36), 0); /* as list's */
 	json = json_tokener_parse(text);
 	assert_non_null(json);
 	schema_match("## check", json);

@@ -398,13 +398,13 @@ static void test_a_bind_in_progress_shows(void **state)
 
 static void test_json(void **state)
 {
-	static const char use[] = "\"uses\":[\n"
+	static const char use[] = "\"uses\": [\n"
 				  "        {\n"
-				  "          \"kind\":\"mount\",\n"
-				  "          \"vital\":false,\n"
-				  "          \"what\":\"/dev/nvme0n1 is mounted on /var/lib\",\n"
-				  "          \"brief\":\"/var/lib\",\n"
-				  "          \"cure\":[\n"
+				  "          \"kind\": \"mount\",\n"
+				  "          \"vital\": false,\n"
+				  "          \"what\": \"/dev/nvme0n1 is mounted on /var/lib\",\n"
+				  "          \"brief\": \"/var/lib\",\n"
+				  "          \"cure\": [\n"
 				  "            \"umount /var/lib\"\n"
 				  "          ]\n"
 				  "        },\n";
@@ -418,7 +418,7 @@ static void test_json(void **state)
 		  "0x00000000fe800000 0x00000000fe803fff 0x0000000000140204\n");
 	tree_file(tree, "sys/devices/pci0000:00/" PORT "/" NVME "/driver_override", "nvme\n");
 	text = list_text(tree, &request, &plain);
-	assert_int_equal(strncmp(text, "{\n  \"version\":1,\n", 17), 0);
+	assert_int_equal(strncmp(text, "{\n  \"version\": 1,\n", 18), 0);
 	assert_non_null(strstr(text, use));
 
 	root = json_tokener_parse(text);
@@ -455,7 +455,7 @@ static void test_json(void **state)
 
 	request.driver = "no such driver";
 	assert_string_equal(list_text(tree, &request, &plain),
-			    "{\n  \"version\":1,\n  \"devices\":[\n  ]\n}\n");
+			    "{\n  \"version\": 1,\n  \"devices\": [\n  ]\n}\n");
 }
 
 static void test_a_host_without_pci_is_explained(void **state)
