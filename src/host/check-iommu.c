@@ -94,17 +94,40 @@ static bool is_built_without(const struct host *host, const struct unit_kind *ki
 	return true;
 }
 
-/* The command line has switched it off. */
-static bool explain_switched_off(const struct host *host, struct findings *findings)
+/* A virtual machine on AMD may well have Intel's. */
+static enum processor unit_maker(const struct host *host, const struct unit_kind *offered)
 {
-	static const char *const names[] = { "intel_iommu", "amd_iommu", "iommu" };
+	if (offered && strcmp(offered->table, "DMAR") == 0)
+		return PROCESSOR_INTEL;
+	if (offered && strcmp(offered->table, "IVRS") == 0)
+		return PROCESSOR_AMD;
+	return processor_maker(host);
+}
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (!kernel_booted_with_value(host, names[i], "off"))
+/* The command line has switched it off. */
+static bool explain_switched_off(const struct host *host, const struct unit_kind *offered,
+				 struct findings *findings)
+{
+	static const struct {
+		const char *name;
+		enum processor maker; /* of the IOMMU whose driver takes it; PROCESSOR_OTHER: all do */
+	} words[] = {
+		{ "intel_iommu", PROCESSOR_INTEL },
+		{ "amd_iommu", PROCESSOR_AMD },
+		{ "iommu", PROCESSOR_OTHER },
+	};
+	const enum processor maker = unit_maker(host, offered);
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		const char *name = words[i].name;
+
+		if ((maker != PROCESSOR_OTHER && words[i].maker != PROCESSOR_OTHER &&
+		     words[i].maker != maker) ||
+		    !kernel_booted_with_value(host, name, "off"))
 			continue;
 		findings_obstacle(findings, "iommu", ENODEV,
-				  "the IOMMU is off: the kernel was started with %s=off", names[i]);
-		findings_cure(findings, "remove %s=off " CHECK_SET_PARAMETER, names[i]);
+				  "the IOMMU is off: the kernel was started with %s=off", name);
+		findings_cure(findings, "remove %s=off " CHECK_SET_PARAMETER, name);
 		return true;
 	}
 	return false;
@@ -237,7 +260,7 @@ static void explain_no_iommu(const struct host *host, const struct groups *group
 	char path[PATH_MAX];
 	const struct unit_kind *offered = offered_unit(host);
 
-	if (explain_switched_off(host, findings))
+	if (explain_switched_off(host, offered, findings))
 		return;
 	if (!sysfs_exists(sysfs_path(path, "%s/kernel/iommu_groups", host->sys))) {
 		findings_obstacle(findings, "iommu", ENODEV,

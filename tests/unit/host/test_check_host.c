@@ -83,6 +83,23 @@ static void test_no_iommu_tells_why(void **state)
 		  .cmdline = "intel_iommu=sm_on,off",
 		  .story = "X iommu: the IOMMU is off: the kernel was started with intel_iommu=off [remove "
 			   "intel_iommu=off " SET "]\n" },
+		/* A word for the other maker's IOMMU is not to blame; a virtual machine on AMD may have
+		   Intel's. */
+		{ .table = "IVRS",
+		  .cmdline = "intel_iommu=off",
+		  .cpuinfo = "vendor_id : AuthenticAMD",
+		  .config = "CONFIG_AMD_IOMMU=y",
+		  .story = "X iommu: the IOMMU is off: the firmware offers one (ACPI table IVRS), but this "
+			   "kernel does not drive it [" LOG "(CONFIG_AMD_IOMMU)]\n" },
+		{ .cmdline = "intel_iommu=off",
+		  .cpuinfo = "vendor_id : AuthenticAMD",
+		  .story = "X iommu: this host has no IOMMU: the firmware offers none (no ACPI table IVRS) "
+			   "[switch on IOMMU (AMD-Vi) in the firmware setup; SVM alone is not it]\n" },
+		{ .table = "DMAR",
+		  .cmdline = "intel_iommu=off",
+		  .cpuinfo = "vendor_id : AuthenticAMD",
+		  .story = "X iommu: the IOMMU is off: the kernel was started with intel_iommu=off [remove "
+			   "intel_iommu=off " SET "]\n" },
 		/* The kernel. */
 		{ .table = "DMAR",
 		  .cmdline = "quiet intel_iommu=igfx_off,on",
