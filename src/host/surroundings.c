@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Sources: systemd's container interface (/run/systemd/container, container= in the environment of process
- * 1); Docker's /.dockerenv, Podman's /run/.containerenv; the processor's "hypervisor" flag (CPUID leaf 1,
+ * 1); Docker's /.dockerenv, Podman's /run/.containerenv; Linux include/linux/proc_ns.h (PROC_PID_INIT_INO
+ * and its like, the numbers of the first namespaces); the processor's "hypervisor" flag (CPUID leaf 1,
  * ECX bit 31), which every hypervisor sets; DMI as the firmware fills it in; Xen's /sys/hypervisor/type.
  */
 #include "host/surroundings-priv.h"
@@ -37,13 +38,35 @@ static bool read_environment(const struct host *host, char *ret_kind, size_t siz
 	return false;
 }
 
+/* Docker leaves its file in the image's root, which may be copied to a disk or shared with a virtual machine
+ * and booted there. A container has a namespace of its own; the host's first ones have numbers that never
+ * change. */
+static bool is_in_own_namespace(const struct host *host)
+{
+	static const char *const first[][2] = {
+		{ "pid", "pid:[4026531836]" },
+		{ "uts", "uts:[4026531838]" },
+		{ "ipc", "ipc:[4026531839]" },
+	};
+	char path[PATH_MAX], name[64];
+
+	for (size_t i = 0; i < sizeof(first) / sizeof(first[0]); i++) {
+		if (sysfs_read_link(sysfs_path(path, "%s/self/ns/%s", host->proc, first[i][0]), name,
+				    sizeof(name)) == 0 &&
+		    strcmp(name, first[i][1]) != 0)
+			return true;
+	}
+	return false;
+}
+
 bool surroundings_container(const struct host *host, char *ret_kind, size_t size)
 {
 	static const struct {
 		const char *file, *kind;
+		bool outlives; /* the container */
 	} marks[] = {
-		{ "/.dockerenv", "docker" },
-		{ "/run/.containerenv", "podman" },
+		{ "/.dockerenv", "docker", true },
+		{ "/run/.containerenv", "podman", false },
 	};
 	char path[PATH_MAX];
 
@@ -53,7 +76,8 @@ bool surroundings_container(const struct host *host, char *ret_kind, size_t size
 	if (read_environment(host, ret_kind, size))
 		return true;
 	for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++) {
-		if (sysfs_exists(sysfs_path(path, "%s%s", host->root, marks[i].file))) {
+		if (sysfs_exists(sysfs_path(path, "%s%s", host->root, marks[i].file)) &&
+		    (!marks[i].outlives || is_in_own_namespace(host))) {
 			(void)text_copy(ret_kind, size, marks[i].kind);
 			return true;
 		}

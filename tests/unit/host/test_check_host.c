@@ -404,6 +404,18 @@ static void test_containers(void **state)
 
 	surroundings_check(&tree->host, &findings);
 	assert_string_equal(tree_story(tree, &findings), "");
+	/* An image's root that was booted. */
+	tree_file(tree, ".dockerenv", "%s", "");
+	surroundings_check(&tree->host, &findings);
+	assert_string_equal(tree_story(tree, &findings), "");
+	tree_link(tree, "proc/self/ns/pid", "pid:[4026531836]");
+	tree_link(tree, "proc/self/ns/uts", "uts:[4026531838]");
+	tree_link(tree, "proc/self/ns/ipc", "ipc:[4026531839]");
+	surroundings_check(&tree->host, &findings);
+	assert_string_equal(tree_story(tree, &findings), "");
+	tree_remove(tree, ".dockerenv");
+	tree_remove(tree, "proc/self/ns/uts");
+	tree_link(tree, "proc/self/ns/uts", "uts:[4026532191]");
 	tree_file(tree, "proc/1/environ", "%s", "mycontainer=no");
 	surroundings_check(&tree->host, &findings);
 	assert_string_equal(tree_story(tree, &findings), "");
