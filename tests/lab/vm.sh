@@ -62,7 +62,7 @@ host_state() {
 	grep -H '' /sys/bus/pci/devices/*/driver_override
 	find /sys/bus/pci/devices/*/ /dev/kvm /dev/vfio /dev/vfio/devices /var/lib/handfast /run/handfast -maxdepth 1 \
 		\( -name driver -printf '%h %l\n' -o -path '/dev/*' -printf '%p %u:%g %m\n' -o \
-		-path '*/handfast/*' -type f -print \) 2>/dev/null
+		-path '*/handfast/*' ! -name lock -type f -print \) 2>/dev/null
 }
 
 # refused NAME PATTERN ARGUMENT...: handfast must end at once with status 1 and a message of three parts in
