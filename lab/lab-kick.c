@@ -10,6 +10,9 @@
  * local APIC then, and the next one that comes brings it along: so the next one is made to come.
  *
  * A processor that slept for good cannot kick, but is kicked by the others.
+ *
+ * That is one cause and not the only one: a timer was also seen to die while the lab host booted, before any
+ * nested guest ran. lab/run starts such a lab host once more.
  */
 #include <pthread.h>
 #include <sched.h>
