@@ -67,9 +67,4 @@ bool journal_hang_lasts(const struct host *host, const struct journal_entry *ent
 bool journal_in_progress(const struct host *host, const struct host_device *device, char *ret_text,
 			 size_t size);
 
-/* Files of a few lines, synced and renamed into place in a folder below host->state, and removed again so
- * that it lasts. */
-int journal_put(const char *folder, const char *name, const char *text);
-int journal_drop(const char *folder, const char *name);
-
 #endif

@@ -14,11 +14,11 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
-#include "base/io.h"
 #include "base/sysfs.h"
 #include "base/text.h"
 #include "host/process-priv.h"
 #include "host/progress-priv.h"
+#include "host/record-priv.h"
 
 #define HEADING	    "handfast device 1"
 #define PATIENCE_MS 1000 /* waiting for a lock that another has, before that is worth a line */
@@ -70,18 +70,6 @@ static int wait_for_lock(const struct host *host, const char *path, int fd, FILE
 	return 0;
 }
 
-/* What can be done where the file system of that folder takes nothing more. */
-static int try_storage(int errnum, const char *folder)
-{
-	if (errnum == ENOSPC || errnum == EDQUOT)
-		return error_try("df %s    (it is full: make room there)", folder);
-	if (errnum == EROFS)
-		return error_try(
-			"findmnt -T %s    (shows what is read-only there: mount -o remount,rw TARGET)",
-			folder);
-	return error_try("ls -ld %s    (root has to be able to write there)", folder);
-}
-
 static int make_folder(const char *folder)
 {
 	char parent[PATH_MAX], *slash;
@@ -95,7 +83,7 @@ static int make_folder(const char *folder)
 	if (!slash || slash == parent || errnum == ENOENT || errnum == ENOTDIR)
 		return error_try("mkdir -p %s    (as root, on a file system that outlives a reboot)", folder);
 	*slash = '\0';
-	return try_storage(errnum, parent);
+	return record_try_storage(errnum, parent);
 }
 
 int journal_lock(const struct host *host, FILE *notes, int *ret_lock)
@@ -111,7 +99,7 @@ int journal_lock(const struct host *host, FILE *notes, int *ret_lock)
 	if (fd < 0) {
 		error = errno;
 		error_sys(error, "open %s, where handfast remembers each device's driver", path);
-		return try_storage(error, host->state);
+		return record_try_storage(error, host->state);
 	}
 	if (fstat(fd, &status) == 0 && (status.st_mode & 0077))
 		(void)fchmod(fd, 0600);
@@ -122,61 +110,6 @@ int journal_lock(const struct host *host, FILE *notes, int *ret_lock)
 	}
 	*ret_lock = fd;
 	return 0;
-}
-
-/* Makes a rename or a removal in the folder last. */
-static int sync_folder(const char *folder)
-{
-	auto_fd int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	/* Some file systems cannot sync a folder (EINVAL) and need not. */
-	if (fd < 0 || (fsync(fd) && errno != EINVAL))
-		return error_sys(errno, "%s", folder);
-	return 0;
-}
-
-static int write_new(const char *path, const char *text)
-{
-	auto_fd int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-
-	if (fd < 0)
-		return error_sys(errno, "create %s", path);
-	if (io_write_full(fd, text, strlen(text)))
-		return error_tried("write %s", path);
-	if (fsync(fd))
-		return error_sys(errno, "sync %s", path);
-	return 0;
-}
-
-int journal_put(const char *folder, const char *name, const char *text)
-{
-	char path[PATH_MAX], new_path[PATH_MAX];
-	int error;
-
-	sysfs_path(path, "%s/%s", folder, name);
-	error = write_new(sysfs_path(new_path, "%s/%s.new", folder, name), text);
-	if (error) {
-		(void)unlink(new_path);
-		return try_storage(-error, folder);
-	}
-	if (rename(new_path, path)) {
-		error = errno;
-		error_sys(error, "rename %s to %s", new_path, path);
-		return try_storage(error, folder);
-	}
-	return sync_folder(folder);
-}
-
-int journal_drop(const char *folder, const char *name)
-{
-	char path[PATH_MAX];
-
-	if (unlink(sysfs_path(path, "%s/%s", folder, name))) {
-		if (errno == ENOENT)
-			return 0;
-		return error_sys(errno, "remove %s", path);
-	}
-	return sync_folder(folder);
 }
 
 int journal_write(const struct host *host, const struct journal_entry *entry)
@@ -193,7 +126,7 @@ int journal_write(const struct host *host, const struct journal_entry *entry)
 	(void)snprintf(text, sizeof(text), HEADING "\nid %04x:%04x\ndriver %s\noverride %s\n%s%s%send\n",
 		       entry->vendor, entry->device, entry->driver, entry->override,
 		       entry->origin_unknown ? "origin unknown\n" : "", user, hang);
-	return journal_put(host->state, entry_name(entry->bdf, name), text);
+	return record_put(host->state, entry_name(entry->bdf, name), text);
 }
 
 static bool read_id(const char *value, struct journal_entry *entry)
@@ -222,8 +155,10 @@ static bool read_hang(const char *value, struct journal_entry *entry)
 	return entry->hangs;
 }
 
-static bool read_field(const char *key, const char *value, struct journal_entry *entry)
+static bool read_field(void *opaque, const char *key, const char *value)
 {
+	struct journal_entry *entry = opaque;
+
 	if (strcmp(key, "id") == 0)
 		return read_id(value, entry);
 	if (strcmp(key, "driver") == 0)
@@ -239,37 +174,17 @@ static bool read_field(const char *key, const char *value, struct journal_entry 
 	return false;
 }
 
-/* Lines of a word, a blank and the rest, the last one "end". */
-static bool read_fields(char *rest, struct journal_entry *entry)
-{
-	char *line, *value;
-
-	while ((line = strsep(&rest, "\n"))) {
-		if (strcmp(line, "end") == 0)
-			return entry->vendor || entry->device;
-		value = strchr(line, ' ');
-		if (!value)
-			return false;
-		*value++ = '\0';
-		if (!read_field(line, value, entry))
-			return false;
-	}
-	return false;
-}
-
 int journal_read(const struct host *host, struct bdf bdf, struct journal_entry *ret_entry)
 {
 	struct journal_entry entry = { .bdf = bdf };
 	char path[PATH_MAX], name[BDF_TEXT_SIZE + 8];
-	auto_free char *text = NULL;
-	int error =
-		sysfs_read_file(sysfs_path(path, "%s/%s", host->state, entry_name(bdf, name)), &text, NULL);
+	int error = record_load(sysfs_path(path, "%s/%s", host->state, entry_name(bdf, name)), HEADING,
+				read_field, &entry);
 
 	if (error)
 		return error;
-	if (strncmp(text, HEADING "\n", strlen(HEADING "\n")) != 0 ||
-	    !read_fields(text + strlen(HEADING "\n"), &entry))
-		return error_set(EBADMSG, "%s is not what handfast wrote", path);
+	if (!entry.vendor && !entry.device)
+		return record_unknown(path);
 	*ret_entry = entry;
 	return 0;
 }
@@ -289,7 +204,7 @@ int journal_remove(const struct host *host, struct bdf bdf)
 {
 	char name[BDF_TEXT_SIZE + 8];
 
-	return journal_drop(host->state, entry_name(bdf, name));
+	return record_drop(host->state, entry_name(bdf, name));
 }
 
 /* What tells this boot from any other. */

@@ -13,7 +13,7 @@
 #include "base/error.h"
 #include "base/sysfs.h"
 #include "base/text.h"
-#include "host/journal-priv.h"
+#include "host/record-priv.h"
 
 #define HEADING "handfast persist 1"
 #define SUFFIX	".record"
@@ -46,14 +46,14 @@ int persist_write(const struct host *host, const struct persist_record *record)
 			"driver %s\nend\n",
 		record->vendor, record->device, record->subsystem_vendor, record->subsystem_device,
 		record->serial, record->path, bdf_format(record->bdf, bdf), record->user, record->driver);
-	return journal_put(folder, file_name(record, name), text);
+	return record_put(folder, file_name(record, name), text);
 }
 
 int persist_drop(const struct host *host, const struct persist_record *record)
 {
 	char folder[PATH_MAX], name[PATH_MAX];
 
-	return journal_drop(folder_of(host, folder), file_name(record, name));
+	return record_drop(folder_of(host, folder), file_name(record, name));
 }
 
 static bool read_ids(const char *value, uint16_t *ret_first, uint16_t *ret_second)
@@ -67,8 +67,10 @@ static bool read_ids(const char *value, uint16_t *ret_first, uint16_t *ret_secon
 	return true;
 }
 
-static bool read_field(const char *key, const char *value, struct persist_record *record)
+static bool read_field(void *opaque, const char *key, const char *value)
 {
+	struct persist_record *record = opaque;
+
 	if (strcmp(key, "id") == 0)
 		return read_ids(value, &record->vendor, &record->device);
 	if (strcmp(key, "subsystem") == 0)
@@ -86,30 +88,11 @@ static bool read_field(const char *key, const char *value, struct persist_record
 	return false;
 }
 
-static bool read_fields(char *rest, struct persist_record *record)
-{
-	char *line, *value;
-
-	while ((line = strsep(&rest, "\n"))) {
-		if (strcmp(line, "end") == 0)
-			return record->path[0] != '\0';
-		value = strchr(line, ' ');
-		if (!value)
-			return false;
-		*value++ = '\0';
-		if (!read_field(line, value, record))
-			return false;
-	}
-	return false;
-}
-
 static bool load_one(const char *path, struct persist_record *ret_record)
 {
 	struct persist_record record = { 0 };
-	auto_free char *text = NULL;
 
-	if (sysfs_read_file(path, &text, NULL) || strncmp(text, HEADING "\n", strlen(HEADING "\n")) != 0 ||
-	    !read_fields(text + strlen(HEADING "\n"), &record))
+	if (record_load(path, HEADING, read_field, &record) || !record.path[0])
 		return false;
 	*ret_record = record;
 	return true;
