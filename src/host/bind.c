@@ -140,12 +140,13 @@ static int choose_drivers(struct tasks *tasks, const char *wanted)
 /* The doing */
 
 /* What the device is, where the journal does not know better. */
-static void plan_entry(const struct bind_options *options, struct task *task)
+static void plan_entry(const struct host *host, const struct bind_options *options, struct task *task)
 {
 	const struct host_device *device = &task->device;
 
 	if (task_is_unfinished(task) || (task->skip && task->has_entry)) {
 		task->entry.hangs = false;
+		journal_set_boot(host, &task->entry);
 		return;
 	}
 	task->entry = (struct journal_entry){
@@ -154,6 +155,7 @@ static void plan_entry(const struct bind_options *options, struct task *task)
 		.device = device->device,
 		.origin_unknown = task->skip || (options->at_boot && !device->driver[0]),
 	};
+	journal_set_boot(host, &task->entry);
 	if (task->entry.origin_unknown)
 		return;
 	(void)text_copy(task->entry.driver, sizeof(task->entry.driver), device->driver);
@@ -166,7 +168,7 @@ static int bind_one(const struct host *host, const struct bind_options *options,
 	struct rebind_hang hang = { 0 };
 	int error;
 
-	plan_entry(options, task);
+	plan_entry(host, options, task);
 	if (user)
 		handover_plan(host, &task->device, user, &task->entry);
 	error = journal_write(host, &task->entry);

@@ -31,6 +31,7 @@ struct journal_entry {
 	char driver[64];	 /* bound to before; "" none */
 	char override[64];	 /* driver_override before; "" none */
 	bool origin_unknown;	 /* it was with VFIO when we came: driver and override say nothing */
+	char boot[40];		 /* in which it was taken; "" not known */
 	bool has_user;		 /* the nodes went to a user */
 	uid_t user;
 	uid_t owner_before; /* of the group's node */
@@ -48,8 +49,12 @@ int journal_write(const struct host *host, const struct journal_entry *entry);
 /* -ENOENT: there is none. -EBADMSG: there is one that cannot be read. */
 int journal_read(const struct host *host, struct bdf bdf, struct journal_entry *ret_entry);
 
-/* The entry of this device, not of another one that once sat at its address. */
+/* The entry of this device, not of another one that once sat at its address. That it had no driver is no
+ * origin any more after a reboot: who has it since then, nobody remembers. */
 bool journal_find(const struct host *host, const struct host_device *device, struct journal_entry *ret_entry);
+
+/* Notes in the entry (not yet on disk) that the device is taken now, in this boot. */
+void journal_set_boot(const struct host *host, struct journal_entry *entry);
 
 /* Fine where there is none. */
 int journal_remove(const struct host *host, struct bdf bdf);

@@ -114,8 +114,10 @@ int journal_lock(const struct host *host, FILE *notes, int *ret_lock)
 
 int journal_write(const struct host *host, const struct journal_entry *entry)
 {
-	char name[BDF_TEXT_SIZE + 8], user[64] = "", hang[256] = "", text[1024];
+	char name[BDF_TEXT_SIZE + 8], boot[64] = "", user[64] = "", hang[256] = "", text[1024];
 
+	if (entry->boot[0])
+		(void)snprintf(boot, sizeof(boot), "boot %s\n", entry->boot);
 	if (entry->has_user)
 		(void)snprintf(user, sizeof(user), "user %u %u\n", (unsigned)entry->user,
 			       (unsigned)entry->owner_before);
@@ -123,8 +125,8 @@ int journal_write(const struct host *host, const struct journal_entry *entry)
 		(void)snprintf(hang, sizeof(hang), "hang %d %" PRIu64 " %" PRId64 " %s %s\n",
 			       (int)entry->hang.writer, entry->hang.started, entry->hang.since,
 			       entry->hang.boot, entry->hang.driver);
-	(void)snprintf(text, sizeof(text), HEADING "\nid %04x:%04x\ndriver %s\noverride %s\n%s%s%send\n",
-		       entry->vendor, entry->device, entry->driver, entry->override,
+	(void)snprintf(text, sizeof(text), HEADING "\nid %04x:%04x\ndriver %s\noverride %s\n%s%s%s%send\n",
+		       entry->vendor, entry->device, entry->driver, entry->override, boot,
 		       entry->origin_unknown ? "origin unknown\n" : "", user, hang);
 	return record_put(host->state, entry_name(entry->bdf, name), text);
 }
@@ -167,6 +169,8 @@ static bool read_field(void *opaque, const char *key, const char *value)
 		return text_copy(entry->override, sizeof(entry->override), value);
 	if (strcmp(key, "origin") == 0)
 		return entry->origin_unknown = strcmp(value, "unknown") == 0;
+	if (strcmp(key, "boot") == 0)
+		return text_copy(entry->boot, sizeof(entry->boot), value);
 	if (strcmp(key, "user") == 0)
 		return read_user(value, entry);
 	if (strcmp(key, "hang") == 0)
@@ -189,6 +193,34 @@ int journal_read(const struct host *host, struct bdf bdf, struct journal_entry *
 	return 0;
 }
 
+/* What tells this boot from any other. */
+static void read_boot(const struct host *host, char *ret_text, size_t size)
+{
+	char path[PATH_MAX];
+
+	if (sysfs_read_text(sysfs_path(path, "%s/sys/kernel/random/boot_id", host->proc), ret_text, size) ||
+	    !ret_text[0])
+		(void)text_copy(ret_text, size, "-");
+}
+
+static bool is_of_this_boot(const struct host *host, const char *boot)
+{
+	char now[40];
+
+	read_boot(host, now, sizeof(now));
+	return strcmp(boot, now) == 0;
+}
+
+void journal_set_boot(const struct host *host, struct journal_entry *entry)
+{
+	read_boot(host, entry->boot, sizeof(entry->boot));
+}
+
+static bool is_of_an_earlier_boot(const struct host *host, const struct journal_entry *entry)
+{
+	return entry->boot[0] && !is_of_this_boot(host, entry->boot);
+}
+
 bool journal_find(const struct host *host, const struct host_device *device, struct journal_entry *ret_entry)
 {
 	struct journal_entry entry;
@@ -196,6 +228,8 @@ bool journal_find(const struct host *host, const struct host_device *device, str
 	if (journal_read(host, device->bdf, &entry) || entry.vendor != device->vendor ||
 	    entry.device != device->device)
 		return false;
+	if (!entry.driver[0] && is_of_an_earlier_boot(host, &entry))
+		entry.origin_unknown = true;
 	*ret_entry = entry;
 	return true;
 }
@@ -205,16 +239,6 @@ int journal_remove(const struct host *host, struct bdf bdf)
 	char name[BDF_TEXT_SIZE + 8];
 
 	return record_drop(host->state, entry_name(bdf, name));
-}
-
-/* What tells this boot from any other. */
-static void read_boot(const struct host *host, char *ret_text, size_t size)
-{
-	char path[PATH_MAX];
-
-	if (sysfs_read_text(sysfs_path(path, "%s/sys/kernel/random/boot_id", host->proc), ret_text, size) ||
-	    !ret_text[0])
-		(void)text_copy(ret_text, size, "-");
 }
 
 /* The process's start; 0 where it is none any more, or has only to be reaped. proc(5): field 22, counted from
@@ -252,10 +276,7 @@ void journal_set_hang(const struct host *host, struct journal_entry *entry, cons
 /* Began in this boot: no write outlives one. */
 static bool hangs_since_boot(const struct host *host, const struct journal_entry *entry)
 {
-	char boot[40];
-
-	read_boot(host, boot, sizeof(boot));
-	return entry->hangs && strcmp(boot, entry->hang.boot) == 0;
+	return entry->hangs && is_of_this_boot(host, entry->hang.boot);
 }
 
 bool journal_hang_lasts(const struct host *host, const struct journal_entry *entry)
@@ -282,9 +303,9 @@ bool journal_in_progress(const struct host *host, const struct host_device *devi
 		return true;
 	}
 	hung = hangs_since_boot(host, &entry);
-	if (!hung && (device->driver[0] || entry.origin_unknown))
+	if (!hung && (device->driver[0] || entry.origin_unknown || is_of_an_earlier_boot(host, &entry)))
 		return false;
-	/* It is what it was: virtual functions that were made anew, or a boot; the entry is an old one. */
+	/* It is what it was, as virtual functions that were made anew are; the entry is an old one. */
 	if (!hung && !entry.driver[0] && !driver_is_vfio(device->driver_override))
 		return false;
 	(void)snprintf(ret_text, size, "bind or unbind in progress: it was interrupted halfway");

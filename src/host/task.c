@@ -287,6 +287,7 @@ void task_note_hang(const struct host *host, struct task *task, const struct reb
 			.device = task->device.device,
 			.origin_unknown = true,
 		};
+		journal_set_boot(host, &task->entry);
 	}
 	journal_set_hang(host, &task->entry, hang->driver, hang->writer);
 	(void)journal_write(host, &task->entry); /* without it the next command tries the write itself */

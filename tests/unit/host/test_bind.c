@@ -538,6 +538,45 @@ static void test_an_old_entry_is_no_bind_in_progress(void **state)
 	assert_false(tree_has(tree, JOURNAL(NVME)));
 }
 
+/* What was taken before a reboot and has no driver after it (its module is not loaded yet) is not halfway. */
+static void test_an_entry_from_before_a_reboot_is_no_bind_in_progress(void **state)
+{
+	struct tree *tree = *state;
+	struct host_device device;
+	struct output output;
+	char text[256];
+
+	unit_devices(tree);
+	tree_file(tree, "proc/sys/kernel/random/boot_id", "this-boot\n");
+	assert_int_equal(run(tree, true, NVME, NULL, false, &output), 0);
+	tree_bind(tree, NVME, "");
+	tree_file(tree, OVERRIDE(NVME), "(null)\n");
+	device = tree_load(tree, NVME);
+	assert_true(journal_in_progress(&tree->host, &device, text, sizeof(text)));
+	tree_file(tree, "proc/sys/kernel/random/boot_id", "next-boot\n");
+	assert_false(journal_in_progress(&tree->host, &device, text, sizeof(text)));
+	assert_int_equal(run(tree, false, NVME, NULL, false, &output), 0);
+	assert_string_equal(output.out, NVME ": no driver -> nvme\n");
+	expect_native(tree);
+}
+
+/* It had no driver when it was taken. After a reboot somebody bound it by hand: to whom it goes is open. */
+static void test_no_driver_before_a_reboot_is_no_origin(void **state)
+{
+	struct tree *tree = *state;
+	struct output output;
+
+	unit_devices(tree);
+	tree_file(tree, "proc/sys/kernel/random/boot_id", "this-boot\n");
+	tree_bind(tree, NVME, "");
+	assert_int_equal(run(tree, true, NVME, NULL, false, &output), 0);
+	tree_file(tree, "proc/sys/kernel/random/boot_id", "next-boot\n");
+	tree_bind(tree, NVME, "vfio-pci");
+	assert_int_equal(run(tree, false, NVME, NULL, false, &output), 0);
+	assert_string_equal(output.out, NVME ": vfio-pci -> nvme\n");
+	expect_native(tree);
+}
+
 static void test_the_native_driver_is_loaded_again(void **state)
 {
 	struct tree *tree = *state;
@@ -586,6 +625,8 @@ int main(void)
 		unit(test_after_a_reboot),
 		unit(test_an_old_entry_does_not_take_the_driver_away),
 		unit(test_an_old_entry_is_no_bind_in_progress),
+		unit(test_an_entry_from_before_a_reboot_is_no_bind_in_progress),
+		unit(test_no_driver_before_a_reboot_is_no_origin),
 		unit(test_the_native_driver_is_loaded_again),
 	};
 
