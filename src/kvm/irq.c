@@ -123,6 +123,20 @@ int kvm_irqfd_assign(struct kvm_vm *vm, uint32_t gsi, int event_fd)
 	return 0;
 }
 
+int kvm_irqfd_assign_line(struct kvm_vm *vm, uint32_t gsi, int event_fd, int resample_fd)
+{
+	struct kvm_irqfd irqfd = {
+		.fd = (uint32_t)event_fd,
+		.gsi = gsi,
+		.flags = KVM_IRQFD_FLAG_RESAMPLE,
+		.resamplefd = (uint32_t)resample_fd,
+	};
+
+	if (kvm_ioctl(vm->fd, KVM_IRQFD, &irqfd) < 0)
+		return error_sys(errno, "KVM_IRQFD for line %u", gsi);
+	return 0;
+}
+
 void kvm_irqfd_deassign(struct kvm_vm *vm, uint32_t gsi, int event_fd)
 {
 	struct kvm_irqfd irqfd = { .fd = (uint32_t)event_fd, .gsi = gsi, .flags = KVM_IRQFD_FLAG_DEASSIGN };

@@ -60,7 +60,13 @@ void kvm_msi_send(struct kvm_vm *vm, const struct kvm_msi *msi);
 
 /* Ties an eventfd to a GSI. A count that stands in the eventfd at this moment is delivered. */
 int kvm_irqfd_assign(struct kvm_vm *vm, uint32_t gsi, int event_fd);
-/* After it returns nothing that the eventfd counts reaches the guest. */
+/*
+ * Ties an eventfd to a line, GSI 0 to 23, that is then pulled until the guest acknowledges it (end of
+ * interrupt); then the line is let go and resample_fd is signalled. Others that pull the same line are not
+ * disturbed. Source: KVM_IRQFD_FLAG_RESAMPLE.
+ */
+int kvm_irqfd_assign_line(struct kvm_vm *vm, uint32_t gsi, int event_fd, int resample_fd);
+/* Of both kinds. After it returns nothing that the eventfd counts reaches the guest, and it pulls no line. */
 void kvm_irqfd_deassign(struct kvm_vm *vm, uint32_t gsi, int event_fd);
 
 /* The VM's one KVM-VFIO device, created at the first call. fd: a VFIO group or device. Before

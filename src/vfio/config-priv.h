@@ -25,6 +25,13 @@ enum vfio_space {
 	VFIO_SPACE_EXTENDED, /* one from 0x100 on */
 };
 
+/* Interrupt Disable in the device. */
+enum vfio_line {
+	VFIO_LINE_CLOSED, /* set: nobody listens to its interrupt line, which may be shared with others */
+	VFIO_LINE_GUEST,  /* as the guest has it */
+	VFIO_LINE_OPEN,	  /* clear */
+};
+
 #define VFIO_WHOLE 0xffff /* a capability to its end */
 
 /* One line of the table that says what a guest sees of a device (config-table.c). */
@@ -53,12 +60,14 @@ struct vfio_config {
 	/* Where the capabilities that need more than the table stand; 0: not there, or hidden. */
 	unsigned pm;
 	unsigned express;
+	unsigned msi;
 	unsigned msix;
 	unsigned af;
 	unsigned express_length;
 	uint16_t express_flags; /* as the device has it */
 	bool express_flr;
 	bool af_flr;
+	enum vfio_line line;
 };
 
 /* Reads the device's registers and lays out what the guest sees. Errors: EIO where the device does not
@@ -79,6 +88,12 @@ void vfio_config_write(struct vfio_config *config, unsigned offset, unsigned siz
 
 /* Brings COMMAND of the device to what the guest has written. */
 void vfio_config_command(struct vfio_config *config);
+
+/* And Interrupt Disable in it to `line`. */
+void vfio_config_line(struct vfio_config *config, enum vfio_line line);
+
+/* The function has no interrupt pin after all. */
+void vfio_config_hide_pin(struct vfio_config *config);
 
 /* Whether this write asks for a function-level reset, by PCI Express or Advanced Features. */
 bool vfio_config_is_flr(const struct vfio_config *config, unsigned offset, unsigned size, uint32_t value);

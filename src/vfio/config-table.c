@@ -66,7 +66,8 @@ const struct vfio_config_rule vfio_config_rules[] = {
 	HEADER(PCI_CAPABILITY_LIST + 1, 7, VFIO_HIDDEN, 0, 0, "reserved", "reserved", "PCI 6.1"),
 	HEADER(PCI_INTERRUPT_LINE, 1, VFIO_VIRTUAL, 0, 0xff, "Interrupt Line",
 	       "scratch space between the guest's firmware and its system", "PCI 6.2.4"),
-	HEADER(PCI_INTERRUPT_PIN, 1, VFIO_HIDDEN, 0, 0, "Interrupt Pin", "INTx is not delivered yet",
+	HEADER(PCI_INTERRUPT_PIN, 1, VFIO_READ_ONLY, 0, 0, "Interrupt Pin",
+	       "the device's; hidden where the kernel does not signal it, as of virtual functions",
 	       "PCI 6.2.4"),
 	HEADER(PCI_MIN_GNT, 2, VFIO_READ_ONLY, 0, 0, "Min_Gnt, Max_Lat", "the device's", "PCI 6.2.4"),
 
@@ -81,8 +82,15 @@ const struct vfio_config_rule vfio_config_rules[] = {
 		   "the kernel makes the accesses, one at a time", "PCI appendix I"),
 	CAPABILITY(PCI_CAP_ID_SLOTID, 0, 4, VFIO_HIDDEN, 0, 0, "Slot Numbering", "of the host's chassis",
 		   "P2P 13"),
-	CAPABILITY(PCI_CAP_ID_MSI, 0, VFIO_WHOLE, VFIO_HIDDEN, 0, 0, "MSI", "MSI is not delivered yet",
+	CAPABILITY(PCI_CAP_ID_MSI, 0, VFIO_WHOLE, VFIO_VIRTUAL, 0, 0, "MSI",
+		   "messages are routed by KVM; the host's own are the kernel's. What the guest may write "
+		   "depends "
+		   "on the capability's size (msi.c)",
 		   "PCI 6.8.1"),
+	CAPABILITY(PCI_CAP_ID_MSI, PCI_MSI_FLAGS, 2, VFIO_VIRTUAL,
+		   PCI_MSI_FLAGS_QMASK | PCI_MSI_FLAGS_64BIT | PCI_MSI_FLAGS_MASKBIT, 0,
+		   "MSI Message Control", "as many messages as the host has for the device (msi.c)",
+		   "PCI 6.8.1.3"),
 	CAPABILITY(PCI_CAP_ID_CHSWP, 0, 4, VFIO_HIDDEN, 0, 0, "CompactPCI Hot Swap", "the host's to handle",
 		   "PICMG 2.1"),
 	CAPABILITY(PCI_CAP_ID_VNDR, 0, VFIO_WHOLE, VFIO_PASSED, 0, 0, "Vendor Specific",

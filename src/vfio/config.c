@@ -142,6 +142,8 @@ static void standard_remember(struct vfio_config *config, const uint8_t *image, 
 		return;
 	if (cap->id == PCI_CAP_ID_PM && cap->length >= PCI_PM_SIZEOF)
 		config->pm = cap->offset;
+	if (cap->id == PCI_CAP_ID_MSI && cap->length >= msi_length(image, cap->offset))
+		config->msi = cap->offset;
 	if (cap->id == PCI_CAP_ID_MSIX && cap->length >= PCI_CAP_MSIX_SIZEOF)
 		config->msix = cap->offset;
 	if (cap->id == PCI_CAP_ID_EXP && cap->length >= PCI_EXP_LNKCAP) {
@@ -347,8 +349,15 @@ void vfio_config_hide(struct vfio_config *config, unsigned offset, unsigned leng
 		virtual_byte(config, i, 0);
 	if (!config->shown.data[PCI_CAPABILITY_LIST])
 		config->shown.data[PCI_STATUS] &= (uint8_t)~PCI_STATUS_CAP_LIST;
+	if (config->msi == offset)
+		config->msi = 0;
 	if (config->msix == offset)
 		config->msix = 0;
+}
+
+void vfio_config_hide_pin(struct vfio_config *config)
+{
+	virtual_byte(config, PCI_INTERRUPT_PIN, 0);
 }
 
 uint32_t vfio_config_read(const struct vfio_config *config, unsigned offset, unsigned size)
@@ -406,13 +415,21 @@ void vfio_config_command(struct vfio_config *config)
 	uint32_t command = pci_config_get(&config->shown, PCI_COMMAND, 2);
 	uint8_t bytes[2];
 
-	/* As long as nobody listens to the device's INTx it had better not pull a line shared with others. */
-	command |= PCI_COMMAND_INTX_DISABLE;
+	if (config->line == VFIO_LINE_CLOSED)
+		command |= PCI_COMMAND_INTX_DISABLE;
+	if (config->line == VFIO_LINE_OPEN)
+		command &= ~(uint32_t)PCI_COMMAND_INTX_DISABLE;
 	bytes[0] = (uint8_t)command;
 	bytes[1] = (uint8_t)(command >> 8);
 	if (config->device->ops->region_write(config->device, VFIO_PCI_CONFIG_REGION_INDEX, PCI_COMMAND,
 					      bytes, 2))
 		log_failure(error_get());
+}
+
+void vfio_config_line(struct vfio_config *config, enum vfio_line line)
+{
+	config->line = line;
+	vfio_config_command(config);
 }
 
 /* Whether [offset, offset + size) holds that byte; ret_byte: what is written there. */

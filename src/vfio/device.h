@@ -67,6 +67,8 @@ struct vfio_device_ops {
 	 */
 	int (*irq_set)(struct vfio_device *device, unsigned index, unsigned start, unsigned count,
 		       const int *fds);
+	/* From now on whatever the eventfd counts unmasks interrupt 0 of an index, which is on. */
+	int (*irq_unmask_fd)(struct vfio_device *device, unsigned index, int fd);
 	int (*irq_action)(struct vfio_device *device, unsigned index, unsigned start, unsigned count,
 			  enum vfio_irq_action action);
 	int (*irq_disable)(struct vfio_device *device, unsigned index);

@@ -213,28 +213,46 @@ static int kernel_irq_info(struct vfio_device *device, unsigned index, struct vf
 	return 0;
 }
 
-static int kernel_irq_set(struct vfio_device *device, unsigned index, unsigned start, unsigned count,
-			  const int *fds)
+/* More than the 2048 vectors of MSI-X no index has. On the stack: vCPU threads do not allocate. */
+#define IRQS_MAX 2048
+
+static int irq_eventfds(struct kernel_device *kernel, unsigned index, unsigned start, unsigned count,
+			const int *fds, uint32_t action)
 {
-	struct kernel_device *kernel = to_kernel(device);
-	size_t size = sizeof(struct vfio_irq_set) + count * sizeof(int32_t);
-	auto_free struct vfio_irq_set *set = calloc(1, size);
+	struct {
+		struct vfio_irq_set set;
+		int32_t fds[IRQS_MAX];
+	} request = {
+		.set = {
+			.argsz = (uint32_t)(sizeof(struct vfio_irq_set) + count * sizeof(int32_t)),
+			.flags = VFIO_IRQ_SET_DATA_EVENTFD | action,
+			.index = index,
+			.start = start,
+			.count = count,
+		},
+	};
 	int result;
 
-	if (!set)
-		return error_set(ENOMEM, "no memory for %u interrupts", count);
-	set->argsz = (uint32_t)size;
-	set->flags = VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER;
-	set->index = index;
-	set->start = start;
-	set->count = count;
-	memcpy(set->data, fds, count * sizeof(int32_t));
-	result = kernel->sys->ioctl(kernel->fd, VFIO_DEVICE_SET_IRQS, set);
+	if (count > IRQS_MAX)
+		return error_set(EINVAL, "%s: %u interrupts at once", kernel->device.name, count);
+	memcpy(request.fds, fds, count * sizeof(int32_t));
+	result = kernel->sys->ioctl(kernel->fd, VFIO_DEVICE_SET_IRQS, &request);
 	if (result < 0)
 		return error_sys(errno,
 				 "%s: the kernel does not give interrupts %u to %u of index %u an eventfd",
-				 device->name, start, start + count - 1, index);
+				 kernel->device.name, start, start + count - 1, index);
 	return result;
+}
+
+static int kernel_irq_set(struct vfio_device *device, unsigned index, unsigned start, unsigned count,
+			  const int *fds)
+{
+	return irq_eventfds(to_kernel(device), index, start, count, fds, VFIO_IRQ_SET_ACTION_TRIGGER);
+}
+
+static int kernel_irq_unmask_fd(struct vfio_device *device, unsigned index, int fd)
+{
+	return irq_eventfds(to_kernel(device), index, 0, 1, &fd, VFIO_IRQ_SET_ACTION_UNMASK);
 }
 
 static int irq_plain(struct kernel_device *kernel, unsigned index, unsigned start, unsigned count,
@@ -287,6 +305,7 @@ static const struct vfio_device_ops kernel_device_ops = {
 	.region_mmap = kernel_region_mmap,
 	.irq_info = kernel_irq_info,
 	.irq_set = kernel_irq_set,
+	.irq_unmask_fd = kernel_irq_unmask_fd,
 	.irq_action = kernel_irq_action,
 	.irq_disable = kernel_irq_disable,
 	.reset = kernel_reset,

@@ -6,25 +6,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/log.h"
 #include "kvm/vm.h"
 #include "vfio/device.h"
+#include "vfio/vectors-priv.h"
 
 #define VFIO_MSIX_ENTRY_SIZE  16
 #define VFIO_MSIX_ENTRIES_MAX 2048
 
-/* What the host has set up for one vector. */
-struct vfio_msix_vector {
-	int event_fd;	       /* -1: none */
-	uint32_t gsi;	       /* its route; 0: none */
-	struct kvm_msi routed; /* the message that the route sends */
-	bool in_device;	       /* the device signals event_fd */
-	bool irqfd;	       /* and KVM listens to it */
-};
-
 struct vfio_msix {
 	struct vfio_device *device;
-	struct kvm_vm *vm;
 
 	/* Where it is in the BARs, in bytes from their start. */
 	unsigned table_bar;
@@ -38,13 +28,8 @@ struct vfio_msix {
 	bool mask_all;
 	uint8_t *table; /* entries of 16 bytes, as in the BAR */
 
-	/* The host's state. */
-	struct vfio_msix_vector *vector;
-	bool on;	   /* the device is in MSI-X mode */
-	bool noresize;	   /* the kernel sets all vectors up at once */
-	unsigned provided; /* noresize: as many as the kernel has set up */
-
-	struct log_limit limit;
+	bool live; /* what the function interrupts by */
+	struct vfio_vectors vectors;
 };
 
 /*
@@ -58,6 +43,9 @@ void vfio_msix_fini(struct vfio_msix *msix);
 
 /* The guest wrote Message Control. */
 void vfio_msix_control(struct vfio_msix *msix, uint32_t control);
+
+/* From now on the function interrupts by MSI-X, or no longer does. */
+void vfio_msix_live(struct vfio_msix *msix, bool live);
 
 static inline uint64_t vfio_msix_table_size(const struct vfio_msix *msix)
 {
@@ -75,7 +63,7 @@ void vfio_msix_table_read(const struct vfio_msix *msix, uint64_t offset, uint8_t
 void vfio_msix_table_write(struct vfio_msix *msix, uint64_t offset, const uint8_t *data, unsigned size);
 void vfio_msix_pba_read(const struct vfio_msix *msix, uint64_t offset, uint8_t *ret_data, unsigned size);
 
-/* The guest's state to that after reset, and the host's with it. */
+/* The guest's state to that after reset. */
 void vfio_msix_reset(struct vfio_msix *msix);
 
 #endif

@@ -1,31 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Theory of operation. There are two states: the guest's (Message Control and the table, as it wrote
- * them) and the host's (for each vector an eventfd that the device signals, a route in KVM for its
- * message, and an irqfd that ties the two, so that an interrupt never passes through handfast). The
- * guest's is changed first, whatever the guest does, and then reconcile() brings the host's to it. No
- * other function touches the host's state.
- *
- * A vector gets its eventfd when it is first unmasked while MSI-X is on, and keeps it until MSI-X is
- * switched off. Masking takes only the irqfd away: what the device signals meanwhile stays counted in
- * the eventfd, the pending bits are read from there, and KVM looks at the count when the irqfd
- * returns, so that nothing is lost. The message may change meanwhile.
- *
- * The kernel adds vectors one by one without disturbing the others, since 6.5. Before (NORESIZE) it
- * wants to know at once how many there will be: then all vectors of the table are set up when MSI-X is
- * switched on, without eventfds, and get those one by one. Where it cannot provide so many it is given
- * what it can, and the set is rebuilt larger if a vector beyond is wanted after all.
+ * Theory of operation. The guest's state, Message Control and the table as it wrote them, is changed first,
+ * whatever the guest does, and then reconcile() brings the host's (vectors.c) to it. Whether MSI-X is what
+ * the function interrupts by is decided elsewhere (interrupts.c).
  */
 #include "vfio/msix-priv.h"
 
 #include <errno.h>
 #include <linux/pci_regs.h>
 #include <linux/vfio.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include "base/error.h"
 #include "pci/pci.h"
@@ -52,203 +37,23 @@ static struct kvm_msi entry_message(const struct vfio_msix *msix, unsigned vecto
 	};
 }
 
-/* What went wrong concerns one vector of one device, and the guest may repeat it at will. */
-static void vector_failed(struct vfio_msix *msix, unsigned vector)
-{
-	log_guest(&msix->limit, "%s: MSI-X vector %u does not work: %s", msix->device->name, vector,
-		  error_get()->because);
-}
-
-/* Gives vectors [0, count) to the device, with the eventfds they have. Returns as irq_set(). */
-static int device_provide(struct vfio_msix *msix, unsigned count)
-{
-	int *fds = calloc(count, sizeof(*fds));
-	int result;
-
-	if (!fds)
-		return error_set(ENOMEM, "no memory for %u vectors", count);
-	for (unsigned i = 0; i < count; i++)
-		fds[i] = msix->vector[i].event_fd;
-	result = msix->device->ops->irq_set(msix->device, VFIO_PCI_MSIX_IRQ_INDEX, 0, count, fds);
-	free(fds);
-	if (result)
-		return result;
-	for (unsigned i = 0; i < count; i++)
-		msix->vector[i].in_device = msix->vector[i].event_fd >= 0;
-	msix->provided = count;
-	return 0;
-}
-
-/* As many of `wanted` vectors as there are. */
-static int device_provide_most(struct vfio_msix *msix, unsigned wanted)
-{
-	int result = device_provide(msix, wanted);
-
-	if (result > 0 && (unsigned)result < wanted)
-		result = device_provide(msix, (unsigned)result);
-	if (result > 0)
-		return error_set(ENOSPC, "the host has no %u interrupt vectors left", wanted);
-	return result;
-}
-
-static void device_off(struct vfio_msix *msix)
-{
-	if (msix->device->ops->irq_disable(msix->device, VFIO_PCI_MSIX_IRQ_INDEX))
-		log_failure(error_get());
-	for (unsigned i = 0; i < msix->entries; i++)
-		msix->vector[i].in_device = false;
-	msix->provided = 0;
-}
-
-/* What the device sent while it had no vectors is lost: each one is told to look. */
-static void device_catch_up(const struct vfio_msix *msix)
-{
-	for (unsigned i = 0; i < msix->entries; i++) {
-		if (msix->vector[i].in_device)
-			eventfd_write(msix->vector[i].event_fd, 1);
-	}
-}
-
-/* A set that was given too small is made anew. For a moment the device has no vectors at all. */
-static int device_rebuild(struct vfio_msix *msix, unsigned vector)
-{
-	unsigned before = msix->provided;
-	int result;
-
-	device_off(msix);
-	result = device_provide_most(msix, vector + 1);
-	if (result && before)
-		result = device_provide_most(msix, before);
-	device_catch_up(msix);
-	if (result)
-		return result;
-	if (msix->provided > vector)
-		return 0;
-	return error_set(ENOSPC, "the host provides %u interrupt vectors, and no more", msix->provided);
-}
-
-static int device_add(struct vfio_msix *msix, unsigned vector)
-{
-	struct vfio_msix_vector *host = &msix->vector[vector];
-	int result;
-
-	if (msix->noresize && vector >= msix->provided)
-		return device_rebuild(msix, vector);
-	result =
-		msix->device->ops->irq_set(msix->device, VFIO_PCI_MSIX_IRQ_INDEX, vector, 1, &host->event_fd);
-	if (result > 0)
-		return error_set(ENOSPC, "the host has no interrupt vector left");
-	if (!result)
-		host->in_device = true;
-	return result;
-}
-
-static void irqfd_off(struct vfio_msix *msix, struct vfio_msix_vector *host)
-{
-	if (!host->irqfd)
-		return;
-	kvm_irqfd_deassign(msix->vm, host->gsi, host->event_fd);
-	host->irqfd = false;
-}
-
-static void vector_free(struct vfio_msix *msix, struct vfio_msix_vector *host)
-{
-	irqfd_off(msix, host);
-	if (host->gsi)
-		kvm_msi_route_remove(msix->vm, host->gsi);
-	if (host->event_fd >= 0)
-		close(host->event_fd);
-	*host = (struct vfio_msix_vector){ .event_fd = -1 };
-}
-
-/* The route sends the guest's message. */
-static int vector_route(struct vfio_msix *msix, unsigned vector)
-{
-	struct vfio_msix_vector *host = &msix->vector[vector];
-	struct kvm_msi message = entry_message(msix, vector);
-	int error;
-
-	if (host->gsi && host->routed.address == message.address && host->routed.data == message.data)
-		return 0;
-	if (host->gsi)
-		error = kvm_msi_route_update(msix->vm, host->gsi, &message);
-	else
-		error = kvm_msi_route_add(msix->vm, &message, &host->gsi);
-	if (!error)
-		host->routed = message;
-	return error;
-}
-
-static int vector_on(struct vfio_msix *msix, unsigned vector)
-{
-	struct vfio_msix_vector *host = &msix->vector[vector];
-	int error;
-
-	if (host->event_fd < 0) {
-		host->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-		if (host->event_fd < 0)
-			return error_sys(errno, "no eventfd for vector %u (see ulimit -n)", vector);
-	}
-	error = vector_route(msix, vector);
-	if (error)
-		return error;
-	/* KVM listens before the device speaks, so that the kernel can pair the two. */
-	if (!host->irqfd) {
-		error = kvm_irqfd_assign(msix->vm, host->gsi, host->event_fd);
-		if (error)
-			return error;
-		host->irqfd = true;
-	}
-	return host->in_device ? 0 : device_add(msix, vector);
-}
-
-/* Into MSI-X mode, even if no vector is in use yet: from here on the device may not use INTx. */
-static int mode_on(struct vfio_msix *msix)
-{
-	int error;
-
-	if (msix->noresize)
-		error = device_provide_most(msix, msix->entries);
-	else
-		error = device_provide_most(msix, 1);
-	if (!error)
-		msix->on = true;
-	return error;
-}
-
-static void mode_off(struct vfio_msix *msix)
-{
-	for (unsigned i = 0; i < msix->entries; i++)
-		irqfd_off(msix, &msix->vector[i]);
-	device_off(msix);
-	for (unsigned i = 0; i < msix->entries; i++)
-		vector_free(msix, &msix->vector[i]);
-	msix->on = false;
-}
-
-/* Brings the host's state of vectors [first, first + count), and of the whole, to what the guest's asks for.
- */
+/* Brings the host's state of vectors [first, first + count) to what the guest's asks for. */
 static void reconcile(struct vfio_msix *msix, unsigned first, unsigned count)
 {
-	if (!msix->enable) {
-		if (msix->on)
-			mode_off(msix);
+	if (!msix->live)
 		return;
-	}
-	if (!msix->on) {
-		if (mode_on(msix)) {
-			log_guest(&msix->limit, "%s: MSI-X cannot be switched on: %s", msix->device->name,
-				  error_get()->because);
-			return;
-		}
+	if (!msix->vectors.on) {
+		vfio_vectors_on(&msix->vectors, msix->entries);
 		first = 0;
 		count = msix->entries;
 	}
 	for (unsigned i = first; i < first + count && i < msix->entries; i++) {
+		const struct kvm_msi message = entry_message(msix, i);
+
 		if (msix->mask_all || entry_masked(msix, i))
-			irqfd_off(msix, &msix->vector[i]);
-		else if (vector_on(msix, i))
-			vector_failed(msix, i);
+			vfio_vectors_mask(&msix->vectors, i);
+		else
+			vfio_vectors_unmask(&msix->vectors, i, &message);
 	}
 }
 
@@ -256,6 +61,14 @@ void vfio_msix_control(struct vfio_msix *msix, uint32_t control)
 {
 	msix->enable = control & PCI_MSIX_FLAGS_ENABLE;
 	msix->mask_all = control & PCI_MSIX_FLAGS_MASKALL;
+	reconcile(msix, 0, msix->entries);
+}
+
+void vfio_msix_live(struct vfio_msix *msix, bool live)
+{
+	msix->live = live;
+	if (!live)
+		vfio_vectors_off(&msix->vectors);
 	reconcile(msix, 0, msix->entries);
 }
 
@@ -284,24 +97,13 @@ void vfio_msix_table_write(struct vfio_msix *msix, uint64_t offset, const uint8_
 	reconcile(msix, first, last - first + 1);
 }
 
-/* Signalled while KVM did not listen. */
-static bool vector_pending(const struct vfio_msix *msix, unsigned vector)
-{
-	const struct vfio_msix_vector *host = &msix->vector[vector];
-	struct pollfd poll_fd = { .fd = host->event_fd, .events = POLLIN };
-
-	if (!host->in_device || host->irqfd)
-		return false;
-	return poll(&poll_fd, 1, 0) == 1 && poll_fd.revents & POLLIN;
-}
-
 void vfio_msix_pba_read(const struct vfio_msix *msix, uint64_t offset, uint8_t *ret_data, unsigned size)
 {
 	memset(ret_data, 0, size);
 	for (unsigned i = 0; i < size * 8; i++) {
 		uint64_t vector = offset * 8 + i;
 
-		if (vector < msix->entries && vector_pending(msix, (unsigned)vector))
+		if (vector < msix->entries && vfio_vectors_pending(&msix->vectors, (unsigned)vector))
 			ret_data[i / 8] |= (uint8_t)(1u << i % 8);
 	}
 }
@@ -317,8 +119,8 @@ void vfio_msix_reset(struct vfio_msix *msix)
 {
 	if (!msix->entries)
 		return;
-	vfio_msix_control(msix, 0);
 	table_clear(msix);
+	vfio_msix_control(msix, 0);
 }
 
 static int place_check(const struct vfio_msix *msix, const uint64_t *bar_size, const char *what, unsigned bar,
@@ -334,17 +136,12 @@ static int place_check(const struct vfio_msix *msix, const uint64_t *bar_size, c
 int vfio_msix_init(struct vfio_msix *msix, struct vfio_device *device, struct kvm_vm *vm, uint32_t control,
 		   uint32_t table, uint32_t pba, const uint64_t *bar_size)
 {
-	struct vfio_irq irq;
+	unsigned entries = (control & PCI_MSIX_FLAGS_QSIZE) + 1;
 	int error;
 
 	memset(msix, 0, sizeof(*msix));
 	msix->device = device;
-	msix->vm = vm;
-	error = device->ops->irq_info(device, VFIO_PCI_MSIX_IRQ_INDEX, &irq);
-	if (error)
-		return error;
-	msix->entries = (control & PCI_MSIX_FLAGS_QSIZE) + 1;
-	msix->noresize = irq.noresize;
+	msix->entries = entries;
 	msix->table_bar = table & PCI_MSIX_TABLE_BIR;
 	msix->table_offset = table & PCI_MSIX_TABLE_OFFSET;
 	msix->pba_bar = pba & PCI_MSIX_PBA_BIR;
@@ -354,37 +151,27 @@ int vfio_msix_init(struct vfio_msix *msix, struct vfio_device *device, struct kv
 	if (!error)
 		error = place_check(msix, bar_size, "pending bit array", msix->pba_bar, msix->pba_offset,
 				    vfio_msix_pba_size(msix));
-	if (!error && (irq.count < msix->entries || !irq.eventfd))
-		error = error_set(ENOTSUP, "%s: the kernel signals %u of %u MSI-X vectors", device->name,
-				  irq.count, msix->entries);
-	if (error)
-		goto fail;
-	msix->table = calloc(msix->entries, VFIO_MSIX_ENTRY_SIZE);
-	msix->vector = calloc(msix->entries, sizeof(*msix->vector));
-	if (!msix->table || !msix->vector) {
-		error = error_set(ENOMEM, "%s: no memory for %u MSI-X vectors", device->name, msix->entries);
-		goto fail;
+	if (!error)
+		error = vfio_vectors_init(&msix->vectors, device, vm, VFIO_PCI_MSIX_IRQ_INDEX, "MSI-X",
+					  entries);
+	if (!error) {
+		msix->table = calloc(entries, VFIO_MSIX_ENTRY_SIZE);
+		if (!msix->table)
+			error = error_set(ENOMEM, "%s: no memory for %u MSI-X vectors", device->name,
+					  entries);
 	}
-	for (unsigned i = 0; i < msix->entries; i++)
-		msix->vector[i].event_fd = -1;
+	if (error) {
+		vfio_vectors_fini(&msix->vectors);
+		msix->entries = 0;
+		return error;
+	}
 	table_clear(msix);
 	return 0;
-
-fail:
-	free(msix->table);
-	free(msix->vector);
-	msix->table = NULL;
-	msix->vector = NULL;
-	msix->entries = 0;
-	return error;
 }
 
 void vfio_msix_fini(struct vfio_msix *msix)
 {
-	if (!msix->entries)
-		return;
-	vfio_msix_reset(msix);
+	vfio_vectors_fini(&msix->vectors);
 	free(msix->table);
-	free(msix->vector);
-	msix->entries = 0;
+	*msix = (struct vfio_msix){ 0 };
 }

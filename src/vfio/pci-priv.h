@@ -10,7 +10,7 @@
 #include "vfio/bars-priv.h"
 #include "vfio/config-priv.h"
 #include "vfio/device.h"
-#include "vfio/msix-priv.h"
+#include "vfio/interrupts-priv.h"
 #include "vfio/vfio.h"
 
 struct vfio_pci {
@@ -25,7 +25,7 @@ struct vfio_pci {
 	struct vfio_config config;
 	struct pci_bars registers;
 	struct vfio_bars bars;
-	struct vfio_msix msix;
+	struct vfio_interrupts interrupts;
 	bool no_reset_said;
 	struct log_limit limit;
 };
@@ -38,6 +38,8 @@ int vfio_pci_function_create(const struct vfio_handles *handles, struct vfio_dev
 
 /* The function's lock is held for all of these (reset.c). */
 
+/* Where the function sits, it has interrupts. */
+void vfio_pci_listen(struct vfio_pci *pci);
 /* Out of the guest's memory, silent, and no longer reaching memory; registers as after reset. */
 void vfio_pci_quiesce(struct vfio_pci *pci);
 /* To the state after power-on, device and guest's view. */

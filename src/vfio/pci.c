@@ -4,7 +4,7 @@
  *
  * Theory of operation. A write first changes the guest's view (config.c) and then everything that
  * follows from it: where the BARs are (pci/bars.h decides, bars.c does it), which vectors are live
- * (msix.c), whether the device decodes and masters the bus. The order protects the guest's processors:
+ * (interrupts.c), whether the device decodes and masters the bus. The order protects the guest's processors:
  * memory leaves the guest before the device stops decoding it, and returns after it has begun.
  */
 #include <errno.h>
@@ -35,6 +35,7 @@ static void place(struct vfio_pci *pci)
 		return;
 	pci->placed = pci->function.bus;
 	vfio_config_place(&pci->config, !pci_bus_bridge(pci->placed));
+	vfio_pci_listen(pci);
 }
 
 static uint32_t vfio_pci_config_read(struct pci_function *function, unsigned offset, unsigned size)
@@ -44,6 +45,7 @@ static uint32_t vfio_pci_config_read(struct pci_function *function, unsigned off
 
 	pthread_mutex_lock(&pci->lock);
 	place(pci);
+	vfio_interrupts_show(&pci->interrupts, offset, size);
 	value = vfio_config_read(&pci->config, offset, size);
 	pthread_mutex_unlock(&pci->lock);
 	return value;
@@ -86,9 +88,7 @@ static void plain_write(struct vfio_pci *pci, unsigned offset, unsigned size, ui
 		command_follow(pci, command);
 	if (touches(offset, size, PCI_BASE_ADDRESS_0, 4 * PCI_BARS))
 		pci_bars_update(&pci->registers);
-	if (pci->config.msix && touches(offset, size, pci->config.msix + PCI_MSIX_FLAGS, 2))
-		vfio_msix_control(&pci->msix,
-				  pci_config_get(&pci->config.shown, pci->config.msix + PCI_MSIX_FLAGS, 2));
+	vfio_interrupts_follow(&pci->interrupts, offset, size);
 }
 
 static void vfio_pci_config_write(struct pci_function *function, unsigned offset, unsigned size,
@@ -124,7 +124,7 @@ static void vfio_pci_function_destroy(struct pci_function *function)
 	vfio_pci_quiesce(pci);
 	pthread_mutex_unlock(&pci->lock);
 	vfio_bars_fini(&pci->bars);
-	vfio_msix_fini(&pci->msix);
+	vfio_interrupts_fini(&pci->interrupts);
 	vfio_pci_last_reset(pci);
 	pci->release(pci->release_opaque, pci->device);
 	pthread_mutex_destroy(&pci->lock);
@@ -139,28 +139,6 @@ static const struct pci_function_ops vfio_pci_ops = {
 	.destroy = vfio_pci_function_destroy,
 };
 
-static int msix_setup(struct vfio_pci *pci, struct kvm_vm *vm, const uint64_t *bar_sizes)
-{
-	struct vfio_device *device = pci->device;
-	unsigned at = pci->config.msix;
-	uint16_t control;
-	uint32_t places[2]; /* table, pending bits */
-	int error;
-
-	error = device->ops->region_read(device, VFIO_PCI_CONFIG_REGION_INDEX, at + PCI_MSIX_FLAGS, &control,
-					 sizeof(control));
-	if (!error)
-		error = device->ops->region_read(device, VFIO_PCI_CONFIG_REGION_INDEX, at + PCI_MSIX_TABLE,
-						 places, sizeof(places));
-	if (!error)
-		error = vfio_msix_init(&pci->msix, device, vm, control, places[0], places[1], bar_sizes);
-	if (error != -ENOTSUP)
-		return error;
-	log_warning("%s is shown without MSI-X: %s", device->name, error_get()->because);
-	vfio_config_hide(&pci->config, at, PCI_CAP_MSIX_SIZEOF);
-	return 0;
-}
-
 static int parts_setup(struct vfio_pci *pci, const struct vfio_handles *handles)
 {
 	struct vfio_device *device = pci->device;
@@ -172,19 +150,13 @@ static int parts_setup(struct vfio_pci *pci, const struct vfio_handles *handles)
 		error = vfio_bars_probe(device, pci->function.bars, bar_sizes);
 	if (error)
 		return error;
-	if (pci->config.msix) {
-		error = msix_setup(pci, handles->vm, bar_sizes);
-		if (error)
-			return error;
-	}
-	if (!pci->msix.entries)
-		log_warning("%s has no MSI-X: its interrupts do not reach the guest (MSI and INTx are not "
-			    "supported yet)",
-			    device->name);
-	error = vfio_bars_init(&pci->bars, device, pci->function.bars, &pci->msix, &pci->lock, handles->map,
-			       handles->mmio, handles->pio);
+	error = vfio_interrupts_init(&pci->interrupts, &pci->config, handles->vm, bar_sizes);
+	if (error)
+		return error;
+	error = vfio_bars_init(&pci->bars, device, pci->function.bars, &pci->interrupts.msix, &pci->lock,
+			       handles->map, handles->mmio, handles->pio);
 	if (error) {
-		vfio_msix_fini(&pci->msix);
+		vfio_interrupts_fini(&pci->interrupts);
 		return error;
 	}
 	pci_bars_init(&pci->registers, &pci->config.shown, pci->function.bars, vfio_bars_map, vfio_bars_unmap,

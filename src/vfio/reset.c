@@ -13,12 +13,19 @@
 #include "base/log.h"
 #include "vfio/pci-priv.h"
 
+void vfio_pci_listen(struct vfio_pci *pci)
+{
+	unsigned pin = pci->interrupts.intx.pin;
+
+	vfio_interrupts_start(&pci->interrupts, pin ? pci_function_gsi(&pci->function, pin) : 0);
+}
+
 void vfio_pci_quiesce(struct vfio_pci *pci)
 {
 	pci_bars_reset(&pci->registers);
 	vfio_config_reset(&pci->config);
 	vfio_config_command(&pci->config);
-	vfio_msix_reset(&pci->msix);
+	vfio_interrupts_quiet(&pci->interrupts);
 }
 
 /* Some devices do not survive their reset, and then nothing of what follows would make sense to anybody. */
@@ -29,6 +36,7 @@ static void look_after(struct vfio_pci *pci, const char *what)
 		log_failure(error_get());
 	}
 	vfio_bars_power(&pci->bars, vfio_config_power_state(&pci->config) == 0);
+	vfio_pci_listen(pci);
 }
 
 void vfio_pci_reset(struct vfio_pci *pci)
@@ -39,6 +47,7 @@ void vfio_pci_reset(struct vfio_pci *pci)
 			log_warning("%s has no reset that works: the guest finds it as it left it",
 				    pci->device->name);
 		pci->no_reset_said = true;
+		vfio_pci_listen(pci);
 		return;
 	}
 	if (pci->device->ops->reset(pci->device))

@@ -142,10 +142,25 @@ static int fake_region_mmap(struct vfio_device *device, unsigned region, uint64_
 static int fake_irq_info(struct vfio_device *device, unsigned index, struct vfio_irq *ret_irq)
 {
 	memset(ret_irq, 0, sizeof(*ret_irq));
-	if (index == VFIO_PCI_MSIX_IRQ_INDEX)
+	switch (index) {
+	case VFIO_PCI_MSIX_IRQ_INDEX:
 		*ret_irq = to_fake(device)->irq;
+		break;
+	case VFIO_PCI_MSI_IRQ_INDEX:
+		*ret_irq = to_fake(device)->msi;
+		break;
+	case VFIO_PCI_INTX_IRQ_INDEX:
+		*ret_irq = to_fake(device)->intx;
+		break;
+	}
 	return 0;
 }
+
+static const char *const index_names[] = {
+	[VFIO_PCI_INTX_IRQ_INDEX] = "intx",
+	[VFIO_PCI_MSI_IRQ_INDEX] = "msi",
+	[VFIO_PCI_MSIX_IRQ_INDEX] = "irqs",
+};
 
 /* Keeps to the kernel's rules, and complains where the code above does not. */
 static int fake_irq_set(struct vfio_device *device, unsigned index, unsigned start, unsigned count,
@@ -153,9 +168,13 @@ static int fake_irq_set(struct vfio_device *device, unsigned index, unsigned sta
 {
 	struct fake_device *fake = to_fake(device);
 
-	assert_int_equal(index, VFIO_PCI_MSIX_IRQ_INDEX);
-	assert_true(count > 0 && start + count <= FAKE_VECTORS);
-	story_add("irqs[%u+%u", start, count);
+	assert_in_range(index, VFIO_PCI_INTX_IRQ_INDEX, VFIO_PCI_MSIX_IRQ_INDEX);
+	assert_true(count > 0 && start + count <= (index == VFIO_PCI_INTX_IRQ_INDEX ? 1 : FAKE_VECTORS));
+	/* One at a time. */
+	assert_true(!fake->irq_on || fake->irq_index == index);
+	/* MSI is set up once, from the first message on. */
+	assert_true(index != VFIO_PCI_MSI_IRQ_INDEX || fake->irq_on || start == 0);
+	story_add("%s[%u+%u", index_names[index], start, count);
 	for (unsigned i = 0; i < count; i++)
 		story_add("%c", fds[i] < 0 ? '-' : '*');
 	story_add("] ");
@@ -170,8 +189,20 @@ static int fake_irq_set(struct vfio_device *device, unsigned index, unsigned sta
 	if (fake->irq_on && fake->irq.noresize && fake->available)
 		assert_true(start + count <= fake->available);
 	fake->irq_on = true;
+	fake->irq_index = index;
 	for (unsigned i = 0; i < count; i++)
 		fake->fd[start + i] = fds[i];
+	return 0;
+}
+
+static int fake_irq_unmask_fd(struct vfio_device *device, unsigned index, int fd)
+{
+	struct fake_device *fake = to_fake(device);
+
+	assert_int_equal(index, VFIO_PCI_INTX_IRQ_INDEX);
+	assert_true(fake->irq_on && fake->irq_index == index && fd >= 0);
+	story_add("intx-unmask ");
+	fake->unmask_fd = fd;
 	return 0;
 }
 
@@ -186,9 +217,10 @@ static int fake_irq_disable(struct vfio_device *device, unsigned index)
 {
 	struct fake_device *fake = to_fake(device);
 
-	assert_int_equal(index, VFIO_PCI_MSIX_IRQ_INDEX);
-	story_add("irqs-off ");
+	assert_true(!fake->irq_on || fake->irq_index == index);
+	story_add("%s-off ", index_names[index]);
 	fake->irq_on = false;
+	fake->unmask_fd = -1;
 	for (unsigned i = 0; i < FAKE_VECTORS; i++)
 		fake->fd[i] = -1;
 	return 0;
@@ -216,6 +248,7 @@ static const struct vfio_device_ops fake_ops = {
 	.region_mmap = fake_region_mmap,
 	.irq_info = fake_irq_info,
 	.irq_set = fake_irq_set,
+	.irq_unmask_fd = fake_irq_unmask_fd,
 	.irq_action = fake_irq_action,
 	.irq_disable = fake_irq_disable,
 	.reset = fake_reset,
@@ -339,6 +372,8 @@ void fake_kvm_reset(void)
 	memset(&kvm, 0, sizeof(kvm));
 	for (unsigned i = 0; i < 64; i++)
 		kvm.irqfd[i] = -1;
+	for (unsigned i = 0; i < 24; i++)
+		kvm.line[i] = kvm.resample[i] = -1;
 }
 
 static int route_error(void)
@@ -389,8 +424,29 @@ int kvm_irqfd_assign(struct kvm_vm *vm, uint32_t gsi, int event_fd)
 	return 0;
 }
 
+int kvm_irqfd_assign_line(struct kvm_vm *vm, uint32_t gsi, int event_fd, int resample_fd)
+{
+	int error = route_error();
+
+	if (error)
+		return error;
+	assert_true(event_fd >= 0 && resample_fd >= 0 && gsi < 24 && kvm.line[gsi] == -1);
+	kvm.line[gsi] = event_fd;
+	kvm.resample[gsi] = resample_fd;
+	kvm.irqfds++;
+	story_add("line+%u ", gsi);
+	return 0;
+}
+
 void kvm_irqfd_deassign(struct kvm_vm *vm, uint32_t gsi, int event_fd)
 {
+	if (gsi < 24) {
+		assert_int_equal(kvm.line[gsi], event_fd);
+		kvm.line[gsi] = kvm.resample[gsi] = -1;
+		kvm.irqfds--;
+		story_add("line-%u ", gsi);
+		return;
+	}
 	assert_int_equal(kvm.irqfd[gsi - 24], event_fd);
 	kvm.irqfd[gsi - 24] = -1;
 	kvm.irqfds--;

@@ -32,10 +32,14 @@ struct fake_device {
 	bool destroyed;
 	/* Interrupts. */
 	struct vfio_irq irq; /* of MSI-X */
-	unsigned available;  /* irq_set() of more answers with this many; 0: no such limit */
-	int irq_error;	     /* what irq_set() fails with, once */
+	struct vfio_irq msi;
+	struct vfio_irq intx;
+	unsigned available; /* irq_set() of more answers with this many; 0: no such limit */
+	int irq_error;	    /* what irq_set() fails with, once */
 	int fd[FAKE_VECTORS];
-	bool irq_on;
+	int unmask_fd;
+	bool irq_on; /* and then by: */
+	unsigned irq_index;
 };
 
 /* A PCI Express endpoint with PM, MSI, PCIe, MSI-X, AF and extended capabilities; see fake.c. MSI-X is in BAR
@@ -70,6 +74,8 @@ struct fake_kvm {
 	unsigned irqfds;	    /* that exist now */
 	struct kvm_msi message[64]; /* by GSI less 24 */
 	int irqfd[64];		    /* the eventfd, or -1 */
+	int line[24];		    /* that pulls this line, or -1 */
+	int resample[24];
 	unsigned next;
 };
 

@@ -51,7 +51,9 @@ static void test_header(void **state)
 	assert_int_equal(get(PCI_HEADER_TYPE, 2), 0);
 	assert_int_equal(get(PCI_ROM_ADDRESS, 4), 0);
 	assert_int_equal(get(PCI_SUBSYSTEM_VENDOR_ID, 4), 0x11001af4);
-	/* No line yet, no pin. */
+	/* No line yet; the pin is the device's, if the kernel signals it. */
+	assert_int_equal(get(PCI_INTERRUPT_LINE, 2), 0x100);
+	vfio_config_hide_pin(&config);
 	assert_int_equal(get(PCI_INTERRUPT_LINE, 2), 0);
 	for (unsigned bar = 0; bar < PCI_BARS; bar++)
 		assert_int_equal(get(PCI_BASE_ADDRESS_0 + 4 * bar, 4), 0);
@@ -62,19 +64,38 @@ static void test_standard_list(void **state)
 	static const unsigned expected[] = { FAKE_PM, FAKE_EXP, FAKE_MSIX, FAKE_AF, FAKE_VNDR };
 	unsigned at[16];
 
+	fake_set(fake.config, FAKE_MSI, 1, PCI_CAP_ID_EA); /* a hidden one in its place */
 	assert_int_equal(vfio_config_init(&config, &fake.device), 0);
 	assert_int_equal(standard_list(at, 16), 5);
 	assert_memory_equal(at, expected, sizeof(expected));
-	/* The hidden one is gone as a whole, what lies behind it is not. */
-	for (unsigned i = 0; i < 0xe; i++)
+	/* The hidden one is gone as a whole: up to where the next one begins, for nothing tells its size. */
+	for (unsigned i = 0; i < FAKE_EXP - FAKE_MSI; i++)
 		assert_int_equal(get(FAKE_MSI + i, 1), 0);
-	assert_int_equal(get(FAKE_MSI + 0xe, 2), 0x5a5a);
 	assert_int_equal(get(FAKE_VNDR + 4, 4), 0xcafef00d);
 	assert_int_equal(config.pm, FAKE_PM);
 	assert_int_equal(config.msix, FAKE_MSIX);
 	assert_int_equal(config.express, FAKE_EXP);
 	assert_int_equal(config.af, FAKE_AF);
 	assert_true(config.express_flr && config.af_flr);
+}
+
+/* Shaped as the device's, with nothing of what the host has written there; what lies behind it is passed. */
+static void test_msi(void **state)
+{
+	fake_set(fake.config, FAKE_MSI + PCI_MSI_FLAGS, 2,
+		 PCI_MSI_FLAGS_64BIT | 6 | PCI_MSI_FLAGS_ENABLE | PCI_MSI_FLAGS_QSIZE);
+	fake_set(fake.config, FAKE_MSI + PCI_MSI_ADDRESS_LO, 4, 0xfee00000);
+	fake_set(fake.config, FAKE_MSI + PCI_MSI_DATA_64, 2, 0x1234);
+	assert_int_equal(vfio_config_init(&config, &fake.device), 0);
+	assert_int_equal(config.msi, FAKE_MSI);
+	assert_int_equal(get(FAKE_MSI, 4), (PCI_MSI_FLAGS_64BIT | 6) << 16 | FAKE_EXP << 8 | PCI_CAP_ID_MSI);
+	assert_int_equal(get(FAKE_MSI + PCI_MSI_ADDRESS_LO, 4), 0);
+	assert_int_equal(get(FAKE_MSI + PCI_MSI_DATA_64, 2), 0);
+	assert_int_equal(get(FAKE_MSI + 0xe, 2), 0x5a5a);
+	vfio_config_hide(&config, FAKE_MSI, 0xe);
+	assert_int_equal(config.msi, 0);
+	assert_int_equal(get(FAKE_PM + 1, 1), FAKE_EXP);
+	assert_int_equal(get(FAKE_MSI, 4), 0);
 }
 
 static void test_list_without_end(void **state)
@@ -84,10 +105,10 @@ static void test_list_without_end(void **state)
 	/* A circle, and a pointer into the header. */
 	fake_set(fake.config, FAKE_VNDR + 1, 1, FAKE_PM);
 	assert_int_equal(vfio_config_init(&config, &fake.device), 0);
-	assert_int_equal(standard_list(at, 64), 5);
+	assert_int_equal(standard_list(at, 64), 6);
 	fake_set(fake.config, FAKE_VNDR + 1, 1, 0x10);
 	assert_int_equal(vfio_config_init(&config, &fake.device), 0);
-	assert_int_equal(standard_list(at, 64), 5);
+	assert_int_equal(standard_list(at, 64), 6);
 	fake_set(fake.config, FAKE_DSN, 4, PCI_EXT_CAP_ID_DSN | 1u << 16 | FAKE_AER << 20);
 	assert_int_equal(vfio_config_init(&config, &fake.device), 0);
 	assert_int_equal(get(FAKE_DSN, 4), PCI_EXT_CAP_ID_DSN | 1u << 16);
@@ -96,7 +117,7 @@ static void test_list_without_end(void **state)
 static void test_everything_hidden(void **state)
 {
 	fake_set(fake.config, PCI_CAPABILITY_LIST, 1, FAKE_MSI);
-	fake_set(fake.config, FAKE_MSI + 1, 1, 0);
+	fake_set(fake.config, FAKE_MSI, 2, PCI_CAP_ID_EA);
 	fake_set(fake.config, FAKE_AER, 4, PCI_EXT_CAP_ID_ERR | 1u << 16);
 	assert_int_equal(vfio_config_init(&config, &fake.device), 0);
 	assert_int_equal(get(PCI_CAPABILITY_LIST, 1), 0);
@@ -190,7 +211,7 @@ static void test_write_masks(void **state)
 	assert_int_equal(get(FAKE_SRIOV + 8, 4), 0);
 	/* Ours to keep. */
 	vfio_config_write(&config, PCI_INTERRUPT_LINE, 4, 0xffffff0a);
-	assert_int_equal(get(PCI_INTERRUPT_LINE, 2), 0x0a);
+	assert_int_equal(get(PCI_INTERRUPT_LINE, 2), 0x10a);
 	vfio_config_write(&config, FAKE_MSIX + PCI_MSIX_FLAGS, 2, 0xffff);
 	assert_int_equal(get(FAKE_MSIX + PCI_MSIX_FLAGS, 2), 0xc000 | (FAKE_VECTORS - 1));
 	story_expect("");
@@ -221,6 +242,15 @@ static void test_command(void **state)
 	pci_config_set(&config.shown, PCI_COMMAND, 2, PCI_COMMAND_MASTER);
 	vfio_config_command(&config);
 	story_expect("config[4+2]=404 ");
+	vfio_config_line(&config, VFIO_LINE_GUEST);
+	story_expect("config[4+2]=4 ");
+	pci_config_set(&config.shown, PCI_COMMAND, 2, PCI_COMMAND_MASTER | PCI_COMMAND_INTX_DISABLE);
+	vfio_config_command(&config);
+	story_expect("config[4+2]=404 ");
+	vfio_config_line(&config, VFIO_LINE_OPEN);
+	story_expect("config[4+2]=4 ");
+	/* What the guest reads is what it wrote. */
+	assert_int_equal(get(PCI_COMMAND, 2), PCI_COMMAND_MASTER | PCI_COMMAND_INTX_DISABLE);
 }
 
 static void test_flr(void **state)
@@ -247,9 +277,9 @@ static void test_hide(void **state)
 
 	assert_int_equal(vfio_config_init(&config, &fake.device), 0);
 	vfio_config_hide(&config, FAKE_MSIX, PCI_CAP_MSIX_SIZEOF);
-	assert_int_equal(standard_list(at, 16), 4);
-	assert_int_equal(at[1], FAKE_EXP);
-	assert_int_equal(at[2], FAKE_AF);
+	assert_int_equal(standard_list(at, 16), 5);
+	assert_int_equal(at[2], FAKE_EXP);
+	assert_int_equal(at[3], FAKE_AF);
 	assert_int_equal(config.msix, 0);
 	assert_int_equal(get(FAKE_MSIX + PCI_MSIX_FLAGS, 2), 0);
 }
@@ -304,6 +334,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_header, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_standard_list, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_msi, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_list_without_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_everything_hidden, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_extended_list, setup, teardown),

@@ -39,6 +39,14 @@ static int teardown(void **state)
 	return 0;
 }
 
+/* As interrupts.c decides. */
+static void control(uint32_t value)
+{
+	vfio_msix_control(&msix, value);
+	if (msix.live != msix.enable)
+		vfio_msix_live(&msix, msix.enable);
+}
+
 static void entry_write(unsigned vector, unsigned offset, uint32_t value)
 {
 	uint8_t bytes[4];
@@ -74,12 +82,12 @@ static uint8_t pending(void)
 
 static void test_enable_then_use(void **state)
 {
-	vfio_msix_control(&msix, MASK_ALL);
+	control(MASK_ALL);
 	/* Into MSI-X mode with a vector nobody listens to. */
 	story_expect("irqs[0+1-] ");
 	entry_use(2, 0xfee01000, 0x41);
 	story_expect("");
-	vfio_msix_control(&msix, ENABLE);
+	control(ENABLE);
 	story_expect("route+24 irqfd+24 irqs[2+1*] ");
 	assert_int_equal(fake_kvm()->message[0].address, 0xfee01000);
 	assert_int_equal(fake_kvm()->message[0].data, 0x41);
@@ -92,13 +100,13 @@ static void test_use_then_enable(void **state)
 	entry_use(0, 0xfee00000, 1);
 	entry_use(7, 0xfee00000, 2);
 	story_expect("");
-	vfio_msix_control(&msix, ENABLE);
+	control(ENABLE);
 	story_expect("irqs[0+1-] route+24 irqfd+24 irqs[0+1*] route+25 irqfd+25 irqs[7+1*] ");
 }
 
 static void test_add_leaves_others_alone(void **state)
 {
-	vfio_msix_control(&msix, ENABLE);
+	control(ENABLE);
 	entry_use(0, 0xfee00000, 1);
 	story_forget();
 	entry_use(1, 0xfee00000, 2);
@@ -109,7 +117,7 @@ static void test_mask_loses_nothing(void **state)
 {
 	int event_fd;
 
-	vfio_msix_control(&msix, ENABLE);
+	control(ENABLE);
 	entry_use(3, 0xfee00000, 5);
 	story_forget();
 	event_fd = fake.fd[3];
@@ -134,21 +142,21 @@ static void test_mask_loses_nothing(void **state)
 
 static void test_mask_all(void **state)
 {
-	vfio_msix_control(&msix, ENABLE);
+	control(ENABLE);
 	entry_use(0, 0xfee00000, 1);
 	entry_use(1, 0xfee00000, 2);
 	story_forget();
-	vfio_msix_control(&msix, MASK_ALL);
+	control(MASK_ALL);
 	story_expect("irqfd-24 irqfd-25 ");
 	eventfd_write(fake.fd[1], 1);
 	assert_int_equal(pending(), 1u << 1);
-	vfio_msix_control(&msix, ENABLE);
+	control(ENABLE);
 	story_expect("irqfd+24 irqfd+25 ");
 }
 
 static void test_message_changes_unmasked(void **state)
 {
-	vfio_msix_control(&msix, ENABLE);
+	control(ENABLE);
 	entry_use(0, 0xfee00000, 1);
 	story_forget();
 	entry_write(0, 8, 9);
@@ -160,23 +168,23 @@ static void test_message_changes_unmasked(void **state)
 
 static void test_disable(void **state)
 {
-	vfio_msix_control(&msix, ENABLE);
+	control(ENABLE);
 	entry_use(0, 0xfee00000, 1);
 	entry_use(1, 0xfee00000, 2);
 	story_forget();
-	vfio_msix_control(&msix, 0);
+	control(0);
 	story_expect("irqfd-24 irqfd-25 irqs-off route-24 route-25 ");
 	/* The table stays as the guest left it, and comes back whole. */
 	assert_int_equal(entry_read(1, 8), 2);
-	vfio_msix_control(&msix, ENABLE);
+	control(ENABLE);
 	story_expect("irqs[0+1-] route+26 irqfd+26 irqs[0+1*] route+27 irqfd+27 irqs[1+1*] ");
 }
 
 static void test_noresize(void **state)
 {
-	msix.noresize = true;
+	msix.vectors.noresize = true;
 	fake.irq.noresize = true;
-	vfio_msix_control(&msix, ENABLE);
+	control(ENABLE);
 	story_expect("irqs[0+8--------] ");
 	entry_use(5, 0xfee00000, 1);
 	story_expect("route+24 irqfd+24 irqs[5+1*] ");
@@ -184,18 +192,18 @@ static void test_noresize(void **state)
 
 static void test_noresize_fewer(void **state)
 {
-	msix.noresize = true;
+	msix.vectors.noresize = true;
 	fake.irq.noresize = true;
 	fake.available = 3;
-	vfio_msix_control(&msix, ENABLE);
+	control(ENABLE);
 	story_expect("irqs[0+8--------] irqs[0+3---] ");
 	entry_use(2, 0xfee00000, 1);
 	story_expect("route+24 irqfd+24 irqs[2+1*] ");
 	/* One more than there are: the set is rebuilt, with what it had, and the others are told to look. */
 	entry_use(4, 0xfee00000, 2);
 	story_expect("route+25 irqfd+25 irqs-off irqs[0+5--*-*] irqs[0+3--*] ");
-	assert_true(msix.vector[2].in_device);
-	assert_false(msix.vector[4].in_device);
+	assert_true(msix.vectors.vector[2].in_device);
+	assert_false(msix.vectors.vector[4].in_device);
 	entry_write(2, 12, 1);
 	assert_int_equal(pending(), 1u << 2);
 	/* Meanwhile the host has some to spare, and the guest tries again. */
@@ -209,23 +217,23 @@ static void test_noresize_fewer(void **state)
 
 static void test_host_refuses(void **state)
 {
-	vfio_msix_control(&msix, ENABLE);
+	control(ENABLE);
 	story_forget();
 	fake.irq_error = ENOSPC;
 	entry_use(1, 0xfee00000, 1);
 	story_expect("route+24 irqfd+24 irqs[1+1*] ");
-	assert_false(msix.vector[1].in_device);
+	assert_false(msix.vectors.vector[1].in_device);
 	/* Others go on, and this one may be tried again. */
 	entry_use(2, 0xfee00000, 1);
-	assert_true(msix.vector[2].in_device);
+	assert_true(msix.vectors.vector[2].in_device);
 	entry_write(1, 12, 1);
 	entry_write(1, 12, 0);
-	assert_true(msix.vector[1].in_device);
+	assert_true(msix.vectors.vector[1].in_device);
 }
 
 static void test_no_route(void **state)
 {
-	vfio_msix_control(&msix, ENABLE);
+	control(ENABLE);
 	story_forget();
 	fake_kvm()->route_error = EINVAL;
 	entry_use(1, 0xdead0000, 1);
@@ -240,13 +248,13 @@ static void test_no_descriptors(void **state)
 
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
 	none.rlim_max = limit.rlim_max;
-	vfio_msix_control(&msix, ENABLE);
+	control(ENABLE);
 	story_forget();
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
 	entry_use(1, 0xfee00000, 1);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
 	story_expect("");
-	assert_int_equal(msix.vector[1].event_fd, -1);
+	assert_int_equal(msix.vectors.vector[1].event_fd, -1);
 	entry_write(1, 12, 0);
 	story_expect("route+24 irqfd+24 irqs[1+1*] ");
 }
@@ -254,11 +262,11 @@ static void test_no_descriptors(void **state)
 static void test_mode_refused(void **state)
 {
 	fake.irq_error = EBUSY;
-	vfio_msix_control(&msix, ENABLE);
-	assert_false(msix.on);
+	control(ENABLE);
+	assert_false(msix.vectors.on);
 	/* The next change tries again. */
 	entry_use(0, 0xfee00000, 1);
-	assert_true(msix.on && msix.vector[0].in_device);
+	assert_true(msix.vectors.on && msix.vectors.vector[0].in_device);
 }
 
 static void test_table_bits(void **state)
@@ -280,15 +288,16 @@ static void test_table_bits(void **state)
 
 static void test_reset(void **state)
 {
-	vfio_msix_control(&msix, ENABLE);
+	control(ENABLE);
 	entry_use(0, 0xfee00000, 1);
 	story_forget();
-	vfio_msix_reset(&msix);
+	vfio_msix_live(&msix, false);
 	story_expect("irqfd-24 irqs-off route-24 ");
-	assert_int_equal(entry_read(0, 0), 0);
-	assert_int_equal(entry_read(0, 12), 1);
 	vfio_msix_reset(&msix);
 	story_expect("");
+	assert_false(msix.enable);
+	assert_int_equal(entry_read(0, 0), 0);
+	assert_int_equal(entry_read(0, 12), 1);
 }
 
 static void test_nonsense_registers(void **state)

@@ -178,7 +178,7 @@ static void test_interrupt(void **state)
 	set(FAKE_MSIX + PCI_MSIX_FLAGS, 1, 0xff);
 	story_expect("");
 	set(FAKE_MSIX + PCI_MSIX_FLAGS + 1, 1, 0);
-	story_expect("irqs-off route-24 ");
+	story_expect("config[4+2]=6 irqs-off route-24 config[4+2]=406 ");
 	assert_int_equal(get(FAKE_MSIX + PCI_MSIX_FLAGS, 2), FAKE_VECTORS - 1);
 }
 
@@ -191,7 +191,8 @@ static void test_flr(void **state)
 	story_forget();
 	set(FAKE_EXP + PCI_EXP_DEVCTL, 2, PCI_EXP_DEVCTL_BCR_FLR | 0x2810);
 	/* Out of sight, at rest, silent, and only then the reset. */
-	story_expect("unmap[c0000000] config[4+2]=400 irqfd-24 irqs-off route-24 config[78+2]=a810 flr ");
+	story_expect("unmap[c0000000] config[4+2]=400 config[4+2]=0 irqfd-24 irqs-off route-24 "
+		     "config[4+2]=400 config[78+2]=a810 flr ");
 	assert_int_equal(get(PCI_COMMAND, 2), 0);
 	assert_int_equal(get(PCI_BASE_ADDRESS_0, 4), 4);
 	assert_int_equal(get(FAKE_MSIX + PCI_MSIX_FLAGS, 2), FAKE_VECTORS - 1);
@@ -210,7 +211,8 @@ static void test_machine_reset(void **state)
 	use();
 	story_forget();
 	pci_bus_reset(root);
-	story_expect("unmap[c0000000] config[4+2]=400 irqfd-24 irqs-off route-24 reset ");
+	story_expect("unmap[c0000000] config[4+2]=400 config[4+2]=0 irqfd-24 irqs-off route-24 "
+		     "config[4+2]=400 reset ");
 	assert_int_equal(get(PCI_BASE_ADDRESS_0, 4), 4);
 	fake.device.can_reset = false;
 	pci_bus_reset(root);
@@ -257,7 +259,8 @@ static void test_destroy(void **state)
 	pci_function_detach(function);
 	function->ops->destroy(function);
 	/* Closing the kernel's device resets it, so nobody else does. */
-	story_expect("unmap[c0000000] config[4+2]=400 irqfd-24 irqs-off route-24 release ");
+	story_expect("unmap[c0000000] config[4+2]=400 config[4+2]=0 irqfd-24 irqs-off route-24 "
+		     "config[4+2]=400 release ");
 	assert_true(released);
 	/* Another implementation may leave that to us. */
 	fake.device.reset_on_open = false;
