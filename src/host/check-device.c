@@ -217,7 +217,7 @@ void check_device(const struct host *host, const struct host_device *device, con
 		check_framebuffer(host, device, findings);
 	}
 	check_sriov(host, device, findings);
-	check_msix(host, device, findings);
+	check_interrupts(host, device, findings);
 	check_bars(host, device, findings);
 	check_reset(host, device, findings);
 	check_power(host, device, findings);

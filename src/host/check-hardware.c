@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The device itself: its BARs, how it is reset, its power, SR-IOV, MSI-X.
+ * The device itself: its BARs, how it is reset, its power, SR-IOV, its interrupts.
  *
  * Sources: Linux Documentation/ABI/testing/sysfs-bus-pci; drivers/pci/pci.c (reset methods: "bus" only for a
  * function alone on its bus), setup-res.c (a device with an unassigned BAR is not enabled);
@@ -269,42 +269,43 @@ void check_sriov(const struct host *host, const struct host_device *device, stru
 			    device->vf_count, device->vf_total);
 }
 
-enum msix {
-	MSIX_UNKNOWN,
-	MSIX_MISSING,
-	MSIX_THERE,
-};
-
-/* From the list of capabilities, of which root sees all and others nothing behind the header. */
-static enum msix find_msix(const struct host *host, const struct host_device *device)
+/* Whether the list of capabilities has this one; root sees all of it, others nothing behind the header. */
+static bool has_capability(const uint8_t *config, uint8_t id)
 {
-	char path[PATH_MAX];
+	unsigned at = config[PCI_CAPABILITY_LIST];
+
+	if (!(config[PCI_STATUS] & PCI_STATUS_CAP_LIST))
+		return false;
+	for (unsigned left = PCI_CFG_SPACE_SIZE / PCI_CAP_SIZEOF; left && at >= PCI_STD_HEADER_SIZEOF;
+	     left--) {
+		at &= ~3U;
+		if (config[at + PCI_CAP_LIST_ID] == id)
+			return true;
+		at = config[at + PCI_CAP_LIST_NEXT];
+	}
+	return false;
+}
+
+void check_interrupts(const struct host *host, const struct host_device *device, struct findings *findings)
+{
+	char path[PATH_MAX], ways[32] = "";
 	uint8_t config[PCI_CFG_SPACE_SIZE];
 	auto_fd int fd = open(device_path(host, device->bdf, "config", path), O_RDONLY | O_CLOEXEC);
 	ssize_t length = fd < 0 ? -1 : pread(fd, config, sizeof(config), 0);
-	unsigned at;
+	unsigned pin;
 
 	if (length < PCI_STD_HEADER_SIZEOF || device->is_dead)
-		return MSIX_UNKNOWN;
-	if (!(config[PCI_STATUS] & PCI_STATUS_CAP_LIST))
-		return MSIX_MISSING;
-	if (length < (ssize_t)sizeof(config))
-		return MSIX_UNKNOWN;
-	at = config[PCI_CAPABILITY_LIST];
-	for (unsigned left = sizeof(config) / PCI_CAP_SIZEOF; left && at >= PCI_STD_HEADER_SIZEOF; left--) {
-		at &= ~3U;
-		if (config[at + PCI_CAP_LIST_ID] == PCI_CAP_ID_MSIX)
-			return MSIX_THERE;
-		at = config[at + PCI_CAP_LIST_NEXT];
-	}
-	return MSIX_MISSING;
-}
-
-/* What a start warns of too late. */
-void check_msix(const struct host *host, const struct host_device *device, struct findings *findings)
-{
-	if (find_msix(host, device) == MSIX_MISSING)
-		findings_warning(findings, "msix",
-				 "no MSI-X: its interrupts do not reach the guest (MSI and INTx are not "
-				 "supported yet)");
+		return;
+	if (config[PCI_STATUS] & PCI_STATUS_CAP_LIST && length < (ssize_t)sizeof(config))
+		return;
+	pin = config[PCI_INTERRUPT_PIN];
+	(void)snprintf(ways, sizeof(ways), "%s%s", has_capability(config, PCI_CAP_ID_MSIX) ? ", MSI-X" : "",
+		       has_capability(config, PCI_CAP_ID_MSI) ? ", MSI" : "");
+	if (pin >= 1 && pin <= 4)
+		(void)snprintf(ways + strlen(ways), sizeof(ways) - strlen(ways), ", INT%c", 'A' + pin - 1);
+	if (ways[0])
+		findings_ok(findings, "interrupts", "%s", ways + 2);
+	else
+		findings_warning(findings, "interrupts",
+				 "none (no MSI-X, no MSI, no pin): its driver has to look for itself");
 }

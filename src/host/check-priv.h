@@ -72,7 +72,7 @@ void check_reserved(const struct host *host, const struct host_device *device, s
 void check_bars(const struct host *host, const struct host_device *device, struct findings *findings);
 void check_reset(const struct host *host, const struct host_device *device, struct findings *findings);
 void check_power(const struct host *host, const struct host_device *device, struct findings *findings);
-void check_msix(const struct host *host, const struct host_device *device, struct findings *findings);
+void check_interrupts(const struct host *host, const struct host_device *device, struct findings *findings);
 void check_sriov(const struct host *host, const struct host_device *device, struct findings *findings);
 
 /* Why a member of a group does or does not block: "nobody works it". */

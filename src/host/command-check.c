@@ -164,7 +164,7 @@ int host_command_check(int argc, char **argv)
 			"driver,\n"
 			"its IOMMU group and who in it is in the way, reserved memory, its node and who may "
 			"open it,\n"
-			"who uses it, SR-IOV, MSI-X, whether a guest has room for its BARs, how it is "
+			"who uses it, SR-IOV, interrupts, whether a guest has room for its BARs, how it is "
 			"reset, power.\n"
 			"\n"
 			"  BDF        the device's address, 0000:01:00.0 or 01:00.0, as `handfast list` "

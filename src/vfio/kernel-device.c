@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <linux/vfio.h>
+#include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -219,24 +220,21 @@ static int kernel_irq_info(struct vfio_device *device, unsigned index, struct vf
 static int irq_eventfds(struct kernel_device *kernel, unsigned index, unsigned start, unsigned count,
 			const int *fds, uint32_t action)
 {
-	struct {
-		struct vfio_irq_set set;
-		int32_t fds[IRQS_MAX];
-	} request = {
-		.set = {
-			.argsz = (uint32_t)(sizeof(struct vfio_irq_set) + count * sizeof(int32_t)),
-			.flags = VFIO_IRQ_SET_DATA_EVENTFD | action,
-			.index = index,
-			.start = start,
-			.count = count,
-		},
-	};
+	alignas(struct vfio_irq_set) char room[sizeof(struct vfio_irq_set) + IRQS_MAX * sizeof(int32_t)];
+	struct vfio_irq_set *set = (struct vfio_irq_set *)room;
 	int result;
 
 	if (count > IRQS_MAX)
 		return error_set(EINVAL, "%s: %u interrupts at once", kernel->device.name, count);
-	memcpy(request.fds, fds, count * sizeof(int32_t));
-	result = kernel->sys->ioctl(kernel->fd, VFIO_DEVICE_SET_IRQS, &request);
+	*set = (struct vfio_irq_set){
+		.argsz = (uint32_t)(sizeof(*set) + count * sizeof(int32_t)),
+		.flags = VFIO_IRQ_SET_DATA_EVENTFD | action,
+		.index = index,
+		.start = start,
+		.count = count,
+	};
+	memcpy(set->data, fds, count * sizeof(int32_t));
+	result = kernel->sys->ioctl(kernel->fd, VFIO_DEVICE_SET_IRQS, set);
 	if (result < 0)
 		return error_sys(errno,
 				 "%s: the kernel does not give interrupts %u to %u of index %u an eventfd",

@@ -284,31 +284,34 @@ static void give_config(struct tree *tree, const uint8_t *config, size_t size)
 	fclose(file);
 }
 
-static void test_msix(void **state)
+static void test_interrupts(void **state)
 {
-	static const char warning[] =
-		"w msix: no MSI-X: its interrupts do not reach the guest (MSI and INTx are "
-		"not supported yet)\n";
 	struct tree *tree = *state;
-	/* MSI at 0x50, and behind it MSI-X at 0xb0. */
-	uint8_t config[256] = { [0x06] = 0x10, [0x34] = 0x50, [0x50] = 0x05, [0x51] = 0xb0, [0xb0] = 0x11 };
+	/* INTB, MSI at 0x50, and behind it MSI-X at 0xb0. */
+	uint8_t config[256] = {
+		[0x06] = 0x10, [0x34] = 0x50, [0x3d] = 2, [0x50] = 0x05, [0x51] = 0xb0, [0xb0] = 0x11
+	};
 
 	unit_devices(tree);
 	tree_bind(tree, NVME, "vfio-pci");
-	assert_null(strstr(tree_device_story(tree, NVME), "msix")); /* nothing to read */
+	assert_null(strstr(tree_device_story(tree, NVME), " interrupts: ")); /* nothing to read */
 	give_config(tree, config, sizeof(config));
-	assert_null(strstr(tree_device_story(tree, NVME), "msix"));
+	assert_non_null(strstr(tree_device_story(tree, NVME), "o interrupts: MSI-X, MSI, INTB\n"));
 	give_config(tree, config, 64); /* as others than root see it */
-	assert_null(strstr(tree_device_story(tree, NVME), "msix"));
+	assert_null(strstr(tree_device_story(tree, NVME), " interrupts: "));
 	config[0x51] = 0;
 	give_config(tree, config, sizeof(config));
-	assert_non_null(strstr(tree_device_story(tree, NVME), warning));
+	assert_non_null(strstr(tree_device_story(tree, NVME), "o interrupts: MSI, INTB\n"));
 	config[0x51] = 0x50; /* in a circle */
 	give_config(tree, config, sizeof(config));
-	assert_non_null(strstr(tree_device_story(tree, NVME), warning));
+	assert_non_null(strstr(tree_device_story(tree, NVME), "o interrupts: MSI, INTB\n"));
 	config[0x06] = 0; /* no list at all */
 	give_config(tree, config, 64);
-	assert_non_null(strstr(tree_device_story(tree, NVME), warning));
+	assert_non_null(strstr(tree_device_story(tree, NVME), "o interrupts: INTB\n"));
+	config[0x3d] = 0;
+	give_config(tree, config, 64);
+	assert_non_null(
+		strstr(tree_device_story(tree, NVME), "w interrupts: none (no MSI-X, no MSI, no pin)"));
 }
 
 int main(void)
@@ -326,7 +329,7 @@ int main(void)
 		unit(test_sriov),
 		unit(test_direct_regions),
 		unit(test_other_regions),
-		unit(test_msix),
+		unit(test_interrupts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
