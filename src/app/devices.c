@@ -55,6 +55,7 @@ static int create_root_port(const struct device_handles *handles, const struct d
 static int plan_vfio_pci(struct keyvals *keyvals, struct device_plan *plan)
 {
 	const char *host = keyvals_take(keyvals, "host");
+	int error;
 
 	if (!host) {
 		error_set(EINVAL, "it does not say which device of the host");
@@ -62,7 +63,8 @@ static int plan_vfio_pci(struct keyvals *keyvals, struct device_plan *plan)
 	}
 	if (bdf_parse(host, &plan->host) < 0)
 		return -error_get()->errnum;
-	return keyvals_take_bool(keyvals, "managed", &plan->managed);
+	error = keyvals_take_bool(keyvals, "managed", &plan->managed);
+	return error < 0 ? error : keyvals_take_bool(keyvals, "x-no-p2p", &plan->no_p2p);
 }
 
 static int create_vfio_pci(const struct device_handles *handles, const struct device_plan *plan,
@@ -72,6 +74,7 @@ static int create_vfio_pci(const struct device_handles *handles, const struct de
 		.id = plan->id,
 		.host = plan->host,
 		.multifunction = plan->multifunction,
+		.no_p2p = plan->no_p2p,
 	};
 
 	return vfio_pci_create(handles->vfio, &options, ret_function);
@@ -100,6 +103,7 @@ static const struct keyval_key vfio_pci_keys[] = {
 	{ "host", "[DDDD:]BB:DD.F", "the host's device (`handfast list` shows them)", NULL },
 	{ "managed", "on|off", "bind it before the start, give it back after the end (default: off)", NULL },
 	KEYS_OF_EVERY_DEVICE,
+	{ "x-no-p2p", "on|off", "other devices of the VM do not reach its BARs by DMA (default: off)", NULL },
 	{ "sysfsdev", NULL, NULL, "name the device by host=; mediated devices are not there yet" },
 	{ "vf-token", NULL, NULL, "virtual functions that need a token are not there yet" },
 	{ "iommufd", NULL, NULL, "iommufd is not there yet; groups and type1 are used" },

@@ -27,6 +27,7 @@ struct device_plan {
 	struct pci_root_port_options root_port;
 	struct bdf host;
 	bool managed; /* bound before the start, given back after the end */
+	bool no_p2p;
 };
 
 /* Handles that creation may use. */

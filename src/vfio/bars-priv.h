@@ -40,11 +40,17 @@ struct vfio_bar {
 	uint64_t address;
 };
 
-struct vfio_bars {
-	struct vfio_device *device;
+/* What the BARs are shown on. All outlive them. */
+struct vfio_bars_place {
 	struct mem_map *map;
 	struct mem_bus *mmio;
 	struct mem_bus *pio;
+	bool alone; /* other devices are not to reach them */
+};
+
+struct vfio_bars {
+	struct vfio_device *device;
+	struct vfio_bars_place place;
 	struct vfio_msix *msix;
 	pthread_mutex_t *lock; /* the function's: guards msix */
 	bool powered;	       /* the function is in D0: it decodes */
@@ -65,8 +71,7 @@ int vfio_bars_probe(struct vfio_device *device, struct pci_bar *ret_table, uint6
 
 /* Maps what can be mapped into this process. msix is set up already (entries 0: none). */
 int vfio_bars_init(struct vfio_bars *bars, struct vfio_device *device, const struct pci_bar *table,
-		   struct vfio_msix *msix, pthread_mutex_t *lock, struct mem_map *map, struct mem_bus *mmio,
-		   struct mem_bus *pio);
+		   struct vfio_msix *msix, pthread_mutex_t *lock, const struct vfio_bars_place *place);
 /* Takes them out of the guest, waits for accesses at work, and unmaps all. The function's lock is not
  * held. Fine on a zeroed structure. */
 void vfio_bars_fini(struct vfio_bars *bars);

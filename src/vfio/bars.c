@@ -336,6 +336,7 @@ static int bar_pieces(struct vfio_bar *bar, const struct vfio_region *region, ui
 			.size = pieces[i].size,
 			.host = at,
 			.kind = MEM_KIND_DEVICE,
+			.alone = bar->bars->place.alone,
 			.name = bar->name,
 		};
 		bar->pieces++;
@@ -363,14 +364,11 @@ static int bar_init(struct vfio_bar *bar, const struct pci_bar *what)
 }
 
 int vfio_bars_init(struct vfio_bars *bars, struct vfio_device *device, const struct pci_bar *table,
-		   struct vfio_msix *msix, pthread_mutex_t *lock, struct mem_map *map, struct mem_bus *mmio,
-		   struct mem_bus *pio)
+		   struct vfio_msix *msix, pthread_mutex_t *lock, const struct vfio_bars_place *place)
 {
 	memset(bars, 0, sizeof(*bars));
 	bars->device = device;
-	bars->map = map;
-	bars->mmio = mmio;
-	bars->pio = pio;
+	bars->place = *place;
 	bars->msix = msix;
 	bars->lock = lock;
 	bars->powered = true;
@@ -394,7 +392,7 @@ int vfio_bars_init(struct vfio_bars *bars, struct vfio_device *device, const str
 
 static struct mem_bus *bar_bus(const struct vfio_bar *bar)
 {
-	return bar->is_io ? bar->bars->pio : bar->bars->mmio;
+	return bar->is_io ? bar->bars->place.pio : bar->bars->place.mmio;
 }
 
 static void bar_show(struct vfio_bar *bar)
@@ -406,7 +404,7 @@ static void bar_show(struct vfio_bar *bar)
 	mem_bus_add(bar_bus(bar), &bar->io);
 	for (unsigned i = 0; i < bar->pieces; i++) {
 		bar->piece[i].region.start = bar->address + bar->piece[i].offset;
-		if (mem_map_add(bar->bars->map, &bar->piece[i].region))
+		if (mem_map_add(bar->bars->place.map, &bar->piece[i].region))
 			log_guest(&bar->bars->limit, "%s stays trapped at 0x%llx: %s", bar->name,
 				  (unsigned long long)bar->piece[i].region.start, error_get()->because);
 	}
@@ -418,7 +416,7 @@ static void bar_unshow(struct vfio_bar *bar)
 		return;
 	bar->visible = false;
 	for (unsigned i = 0; i < bar->pieces; i++)
-		mem_map_remove(bar->bars->map, &bar->piece[i].region);
+		mem_map_remove(bar->bars->place.map, &bar->piece[i].region);
 	mem_bus_remove(bar_bus(bar), &bar->io);
 }
 

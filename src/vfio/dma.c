@@ -3,7 +3,7 @@
  * Mirrors the guest's RAM into an I/O address space: a device sees memory where the guest's processors do.
  *
  * The kernel holds a lock for the whole of each map call and cannot be interrupted in it, so no call
- * maps more than DMA_PIECE. BARs of other devices are not mapped: no device reaches another one.
+ * maps more than DMA_PIECE. (BARs of other devices: p2p.c.)
  */
 #include <errno.h>
 #include <linux/capability.h>

@@ -139,8 +139,15 @@ static const struct pci_function_ops vfio_pci_ops = {
 	.destroy = vfio_pci_function_destroy,
 };
 
-static int parts_setup(struct vfio_pci *pci, const struct vfio_handles *handles)
+static int parts_setup(struct vfio_pci *pci, const struct vfio_handles *handles,
+		       const struct vfio_pci_options *options)
 {
+	const struct vfio_bars_place place = {
+		.map = handles->map,
+		.mmio = handles->mmio,
+		.pio = handles->pio,
+		.alone = options->no_p2p,
+	};
 	struct vfio_device *device = pci->device;
 	uint64_t bar_sizes[PCI_BARS];
 	int error;
@@ -154,7 +161,7 @@ static int parts_setup(struct vfio_pci *pci, const struct vfio_handles *handles)
 	if (error)
 		return error;
 	error = vfio_bars_init(&pci->bars, device, pci->function.bars, &pci->interrupts.msix, &pci->lock,
-			       handles->map, handles->mmio, handles->pio);
+			       &place);
 	if (error) {
 		vfio_interrupts_fini(&pci->interrupts);
 		return error;
@@ -188,7 +195,7 @@ int vfio_pci_function_create(const struct vfio_handles *handles, struct vfio_dev
 			goto fail;
 		}
 	}
-	error = parts_setup(pci, handles);
+	error = parts_setup(pci, handles, options);
 	if (error)
 		goto fail;
 	/* The device decodes nothing and reaches nothing until the guest's system says so. */

@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "vfio/dma-priv.h"
 #include "vfio/kernel-device-priv.h"
+#include "vfio/p2p-priv.h"
 #include "vfio/pci-priv.h"
 #include "vfio/type1-priv.h"
 
@@ -34,6 +35,7 @@ struct vfio {
 	pthread_mutex_t lock; /* guards all below; held while devices are opened and closed */
 	struct vfio_iospace *space;
 	struct vfio_dma dma; /* listening while there are holdings */
+	struct vfio_p2p p2p; /* and this one while there are two */
 	struct holding *holdings;
 };
 
@@ -133,6 +135,35 @@ fail_attach:
 	return error;
 }
 
+/* Under the lock. A device alone has nobody to reach. */
+static int peers_follow(struct vfio *vfio)
+{
+	bool several = vfio->holdings && vfio->holdings->next;
+
+	if (!several)
+		vfio_p2p_stop(&vfio->p2p);
+	else if (!vfio->p2p.map)
+		return vfio_p2p_start(&vfio->p2p, vfio->handles.map, vfio->space);
+	return 0;
+}
+
+/* Under the lock. The last device takes the maps and the space with it. */
+static void device_close(struct vfio *vfio, struct holding *holding)
+{
+	struct holding **link = &vfio->holdings;
+
+	while (*link != holding)
+		link = &(*link)->next;
+	*link = holding->next;
+	holding->device->ops->destroy(holding->device);
+	(void)peers_follow(vfio); /* fewer devices: nothing to fail */
+	if (!vfio->holdings)
+		vfio_dma_stop(&vfio->dma);
+	vfio->space->ops->detach(vfio->space, holding->fd);
+	space_close(vfio);
+	free(holding);
+}
+
 static int device_open(struct vfio *vfio, const struct broker_device *which, struct holding **ret_holding)
 {
 	struct holding *holding = calloc(1, sizeof(*holding));
@@ -149,24 +180,15 @@ static int device_open(struct vfio *vfio, const struct broker_device *which, str
 	}
 	holding->next = vfio->holdings;
 	vfio->holdings = holding;
+	error = peers_follow(vfio);
+	if (error) {
+		struct error why = *error_get();
+
+		device_close(vfio, holding);
+		return error_load(&why);
+	}
 	*ret_holding = holding;
 	return 0;
-}
-
-/* Under the lock. The last device takes the maps and the space with it. */
-static void device_close(struct vfio *vfio, struct holding *holding)
-{
-	struct holding **link = &vfio->holdings;
-
-	while (*link != holding)
-		link = &(*link)->next;
-	*link = holding->next;
-	holding->device->ops->destroy(holding->device);
-	if (!vfio->holdings)
-		vfio_dma_stop(&vfio->dma);
-	vfio->space->ops->detach(vfio->space, holding->fd);
-	space_close(vfio);
-	free(holding);
 }
 
 static void device_release(void *opaque, struct vfio_device *device)

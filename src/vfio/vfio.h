@@ -35,6 +35,7 @@ struct vfio_pci_options {
 	const char *id; /* may be NULL */
 	struct bdf host;
 	bool multifunction;
+	bool no_p2p; /* the other devices of this VM do not reach its BARs by DMA */
 };
 
 /*

@@ -16,6 +16,15 @@ device_at() {
 	echo "${found:?no device at $1}"
 }
 
+# by_ids VENDOR:DEVICE: the BDF of the host's device.
+by_ids() {
+	local device
+
+	for device in /sys/bus/pci/devices/*; do
+		[ "$(cat "$device/vendor"):$(cat "$device/device")" != "0x${1%:*}:0x${1#*:}" ] || basename "$device"
+	done
+}
+
 # disk_of BDF: the name of its disk, as nvme0n1.
 disk_of() {
 	local path

@@ -48,7 +48,9 @@ static int setup(void **state)
 	assert_int_equal(vfio_msix_init(&msix, &fake.device, NULL, FAKE_VECTORS - 1, 0x2000, 0x3000, sizes),
 			 0);
 	fake.mmap_fails = *state != NULL;
-	assert_int_equal(vfio_bars_init(&bars, &fake.device, table, &msix, &lock, map, mmio, pio), 0);
+	assert_int_equal(vfio_bars_init(&bars, &fake.device, table, &msix, &lock,
+					&(struct vfio_bars_place){ .map = map, .mmio = mmio, .pio = pio }),
+			 0);
 	return 0;
 }
 

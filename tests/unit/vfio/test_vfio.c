@@ -10,11 +10,12 @@
 #include "base/error.h"
 #include "vfio/dma-priv.h"
 #include "vfio/kernel-device-priv.h"
+#include "vfio/p2p-priv.h"
 #include "vfio/pci-priv.h"
 #include "vfio/type1-priv.h"
 
 static struct {
-	int check, memlock, type1, attach, dma, device, function; /* errno */
+	int check, memlock, type1, attach, dma, p2p, device, function; /* errno */
 	int next_fd;
 } fails;
 
@@ -104,6 +105,22 @@ void vfio_dma_stop(struct vfio_dma *dma)
 	story_add("dma- ");
 }
 
+int vfio_p2p_start(struct vfio_p2p *p2p, struct mem_map *map, struct vfio_iospace *into)
+{
+	assert_ptr_equal(into, &space);
+	assert_null(p2p->map);
+	if (!fails.p2p)
+		p2p->map = (struct mem_map *)&space;
+	return result(fails.p2p, "p2p+");
+}
+
+void vfio_p2p_stop(struct vfio_p2p *p2p)
+{
+	if (p2p->map)
+		story_add("p2p- ");
+	p2p->map = NULL;
+}
+
 static void device_destroy(struct vfio_device *device)
 {
 	story_add("device- ");
@@ -163,14 +180,18 @@ static void test_first_and_last(void **state)
 	story_expect("check memlock space+ attach dma+ device+ function+ ");
 	/* The second finds everything there. */
 	assert_int_equal(create(2), 0);
+	story_expect("check attach device+ p2p+ function+ ");
+	assert_int_equal(create(3), 0);
 	story_expect("check attach device+ function+ ");
+	made[2].release(made[2].opaque, made[2].device);
+	story_expect("device- detach103 ");
 	made[0].release(made[0].opaque, made[0].device);
-	story_expect("device- detach101 ");
+	story_expect("device- p2p- detach101 ");
 	made[1].release(made[1].opaque, made[1].device);
 	story_expect("device- dma- detach102 space- ");
 	assert_int_equal(create(1), 0);
 	story_expect("check memlock space+ attach dma+ device+ function+ ");
-	made[2].release(made[2].opaque, made[2].device);
+	made[3].release(made[3].opaque, made[3].device);
 }
 
 static void test_twice(void **state)
@@ -220,11 +241,15 @@ static void test_second_fails(void **state)
 	story_forget();
 	fails.function = EIO;
 	assert_int_equal(create(2), -EIO);
-	story_expect("check attach device+ function+! device- detach102 ");
+	story_expect("check attach device+ p2p+ function+! device- p2p- detach102 ");
 	fails.function = 0;
 	fails.device = EIO;
 	assert_int_equal(create(2), -EIO);
 	story_expect("check attach device+! detach102 ");
+	fails.device = 0;
+	fails.p2p = EIO;
+	assert_int_equal(create(2), -EIO);
+	story_expect("check attach device+ p2p+! device- detach102 ");
 	made[0].release(made[0].opaque, made[0].device);
 }
 
