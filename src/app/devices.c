@@ -15,6 +15,7 @@
 static int plan_root_port(struct keyvals *keyvals, struct device_plan *plan)
 {
 	uint64_t port = 0, chassis = 0, slot = 0;
+	uint64_t io = PCI_RESERVE_AUTO, mem = PCI_RESERVE_AUTO, pref64 = PCI_RESERVE_AUTO;
 	bool hotplug = false;
 	int error;
 
@@ -30,6 +31,12 @@ static int plan_root_port(struct keyvals *keyvals, struct device_plan *plan)
 		error = keyvals_take_u64(keyvals, "slot", 8191, &slot);
 	if (error == 0)
 		error = keyvals_take_bool(keyvals, "hotplug", &hotplug);
+	if (error == 0)
+		error = keyvals_take_size(keyvals, "io-reserve", 1, &io);
+	if (error == 0)
+		error = keyvals_take_size(keyvals, "mem-reserve", 1, &mem);
+	if (error == 0)
+		error = keyvals_take_size(keyvals, "pref64-reserve", 1, &pref64);
 	if (error < 0)
 		return error;
 	if (hotplug) {
@@ -42,6 +49,9 @@ static int plan_root_port(struct keyvals *keyvals, struct device_plan *plan)
 		.chassis = (uint8_t)chassis,
 		.slot = (uint16_t)slot,
 		.multifunction = plan->multifunction,
+		.io_reserve = io,
+		.mem_reserve = mem,
+		.pref64_reserve = pref64,
 	};
 	return 0;
 }
@@ -94,9 +104,14 @@ static const struct keyval_key root_port_keys[] = {
 	{ "chassis", "N", "chassis number", NULL },
 	{ "slot", "N", "physical slot number (default: the port number)", NULL },
 	{ "hotplug", "off", "nothing can be plugged in later yet", NULL },
-	{ "io-reserve", NULL, NULL, "windows are sized from the devices behind the port" },
-	{ "mem-reserve", NULL, NULL, "windows are sized from the devices behind the port" },
-	{ "pref64-reserve", NULL, NULL, "windows are sized from the devices behind the port" },
+	{ "io-reserve", "SIZE",
+	  "I/O ports for devices behind it (default: those of the device that is there)", NULL },
+	{ "mem-reserve", "SIZE", "memory below 4 GiB (default: the device's; 2M behind an empty port)",
+	  NULL },
+	{ "pref64-reserve", "SIZE", "memory above 4 GiB (default: the device's; 16G behind an empty port)",
+	  NULL },
+	{ "pref32-reserve", NULL, NULL, "the prefetchable window is above 4 GiB: pref64-reserve=" },
+	{ "bus-reserve", NULL, NULL, "there is one bus behind a port" },
 };
 
 static const struct keyval_key vfio_pci_keys[] = {

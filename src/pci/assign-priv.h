@@ -4,13 +4,7 @@
 
 /* The plan of who goes where: made in full (plan.c) before a register is written (assign.c). */
 #include "pci/assign.h"
-
-enum pci_space {
-	PCI_SPACE_IO,
-	PCI_SPACE_MEM,	/* below 4 GiB */
-	PCI_SPACE_PREF, /* above 4 GiB; through bridges by their prefetchable windows */
-	PCI_SPACES,
-};
+#include "pci/bus-priv.h"
 
 /* A bus, with the window of the bridge above it in each space; the root bus is the plan's first. */
 struct pci_plan_bus {
@@ -21,7 +15,8 @@ struct pci_plan_bus {
 	uint64_t base[PCI_SPACES];
 	uint64_t size[PCI_SPACES]; /* 0: no window */
 	uint64_t align[PCI_SPACES];
-	bool reserve[PCI_SPACES]; /* has room for a device that may come later */
+	uint64_t reserve[PCI_SPACES]; /* bytes at least, for devices that may come later */
+	bool fixed[PCI_SPACES];	      /* the user wants that much */
 };
 
 struct pci_plan_bar {

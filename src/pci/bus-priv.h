@@ -7,11 +7,20 @@
 
 #define PCI_DEVFNS (PCI_SLOTS * PCI_FUNCTIONS)
 
+/* What addresses of a guest a BAR may want, and a window of a bridge leads to. */
+enum pci_space {
+	PCI_SPACE_IO,
+	PCI_SPACE_MEM,	/* below 4 GiB */
+	PCI_SPACE_PREF, /* above 4 GiB; through bridges by their prefetchable windows */
+	PCI_SPACES,
+};
+
 struct pci_bus {
 	struct lock *lock; /* the machine's: guards what follows the blank line, and functions' busy */
 	char *name;
 	struct pci_function *bridge; /* NULL: the root bus */
 	unsigned slots;
+	uint64_t reserve[PCI_SPACES]; /* of its bridge's windows; PCI_RESERVE_AUTO: not said */
 
 	struct pci_function *functions[PCI_DEVFNS]; /* changed by the main thread only, under the lock */
 	uint8_t secondary;			    /* the numbers that its bridge forwards; */

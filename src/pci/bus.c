@@ -33,6 +33,8 @@ static int bus_create(struct lock *machine_lock, const char *name, unsigned slot
 	}
 	bus->lock = machine_lock;
 	bus->slots = slots;
+	for (unsigned space = 0; space < PCI_SPACES; space++)
+		bus->reserve[space] = PCI_RESERVE_AUTO;
 	*ret_bus = bus;
 	return 0;
 }
@@ -54,6 +56,13 @@ int pci_bus_create_secondary(struct lock *machine_lock, const char *name, struct
 	(*ret_bus)->bridge = bridge;
 	bridge->secondary = *ret_bus;
 	return 0;
+}
+
+void pci_bus_set_reserve(struct pci_bus *bus, uint64_t io, uint64_t mem, uint64_t pref64)
+{
+	bus->reserve[PCI_SPACE_IO] = io;
+	bus->reserve[PCI_SPACE_MEM] = mem;
+	bus->reserve[PCI_SPACE_PREF] = pref64;
 }
 
 void pci_bus_destroy(struct pci_bus *bus)

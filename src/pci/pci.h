@@ -81,6 +81,12 @@ int pci_bus_create_root(struct lock *machine_lock, const char *name, struct pci_
  * PCI Express port. */
 int pci_bus_create_secondary(struct lock *machine_lock, const char *name, struct pci_function *bridge,
 			     unsigned slots, struct pci_bus **ret_bus);
+/*
+ * Room behind a bridge, in bytes, for devices that may come later: I/O ports, memory below 4 GiB,
+ * prefetchable memory above. PCI_RESERVE_AUTO: as pci_assign() thinks fit. Before the guest runs.
+ */
+#define PCI_RESERVE_AUTO UINT64_MAX
+void pci_bus_set_reserve(struct pci_bus *bus, uint64_t io, uint64_t mem, uint64_t pref64);
 /* Detaches and destroys all functions on it, buses behind them included. */
 void pci_bus_destroy(struct pci_bus *bus);
 

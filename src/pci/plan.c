@@ -8,8 +8,9 @@
  * like the first.
  *
  * Where the root's windows are too small, something gives way and everything is sized again: first the
- * room reserved behind empty ports, the last port's before the others; then 64-bit BARs move to the other
- * memory space if they can stand there. A BAR moves once at most, so the search ends.
+ * room reserved behind empty ports, the last port's before the others (but for what the user has asked for);
+ * then 64-bit BARs move to the other memory space if they can stand there. A BAR moves once at most, so the
+ * search ends.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -37,7 +38,7 @@ static const struct space {
 } spaces[PCI_SPACES] = {
 	[PCI_SPACE_IO] = { .granule = 4 * KIB, .bar_unit = 4, .reserve = 0 },
 	[PCI_SPACE_MEM] = { .granule = MIB, .bar_unit = 4 * KIB, .reserve = 2 * MIB },
-	[PCI_SPACE_PREF] = { .granule = MIB, .bar_unit = 4 * KIB, .reserve = GIB },
+	[PCI_SPACE_PREF] = { .granule = MIB, .bar_unit = 4 * KIB, .reserve = 16 * GIB },
 };
 
 static uint64_t most(uint64_t a, uint64_t b)
@@ -100,6 +101,18 @@ static void collect_bars(struct pci_plan *plan, unsigned bus, struct pci_functio
 	}
 }
 
+static void reserve_room(const struct pci_plan *plan, struct pci_plan_bus *bus, enum pci_space space,
+			 bool empty)
+{
+	uint64_t wanted = bus->bus->reserve[space];
+
+	bus->fixed[space] = wanted != PCI_RESERVE_AUTO;
+	if (bus->fixed[space])
+		bus->reserve[space] = wanted;
+	else if (empty && (space != PCI_SPACE_PREF || plan->windows->mmio64.size > 0))
+		bus->reserve[space] = spaces[space].reserve;
+}
+
 /* Depth first, which is the order of bus numbers too. */
 static void collect_bus(struct pci_plan *plan, struct pci_bus *bus, unsigned parent)
 {
@@ -119,9 +132,7 @@ static void collect_bus(struct pci_plan *plan, struct pci_bus *bus, unsigned par
 	}
 	plan->buses[index].subordinate = (uint8_t)(plan->bus_count - 1);
 	for (unsigned space = 0; space < PCI_SPACES; space++)
-		plan->buses[index].reserve[space] = empty && spaces[space].reserve > 0;
-	if (plan->windows->mmio64.size == 0)
-		plan->buses[index].reserve[PCI_SPACE_PREF] = false;
+		reserve_room(plan, &plan->buses[index], space, empty);
 }
 
 /* Packing. */
@@ -208,6 +219,11 @@ static struct pci_plan_item *pack(struct pci_plan *plan, unsigned bus, enum pci_
 	return left_out;
 }
 
+static uint64_t power_of_two_in(uint64_t size)
+{
+	return UINT64_C(1) << (63 - __builtin_clzll(size));
+}
+
 /* The window that the bridge above this bus needs. */
 static void size_window(struct pci_plan *plan, unsigned index, enum pci_space space)
 {
@@ -224,8 +240,9 @@ static void size_window(struct pci_plan *plan, unsigned index, enum pci_space sp
 		align = spaces[space].granule;
 	}
 	if (bus->reserve[space]) {
-		size = most(size, spaces[space].reserve);
-		align = most(align, spaces[space].reserve);
+		size = most(size, bus->reserve[space]);
+		/* The largest BAR that it has room for. */
+		align = most(align, power_of_two_in(bus->reserve[space]));
 	}
 	bus->size[space] = round_up(size, spaces[space].granule);
 	bus->align[space] = align;
@@ -263,9 +280,9 @@ static bool item_holds(const struct pci_plan *plan, const struct pci_plan_item *
 static bool drop_reserve(struct pci_plan *plan, enum pci_space space)
 {
 	for (unsigned i = plan->bus_count; i-- > 0;) {
-		if (!plan->buses[i].reserve[space])
+		if (!plan->buses[i].reserve[space] || plan->buses[i].fixed[space])
 			continue;
-		plan->buses[i].reserve[space] = false;
+		plan->buses[i].reserve[space] = 0;
 		return true;
 	}
 	return false;
@@ -322,37 +339,69 @@ static void say_window(const struct pci_plan *plan, enum pci_space space, const 
 		error_add("the PCI window %s has %s in all, %s of them taken", where, size, taken);
 }
 
-/* Says which BAR has no place, and what the windows have. */
-static int refuse(const struct pci_plan *plan, const struct pci_plan_item *item, enum pci_space space)
+static void say_windows(const struct pci_plan *plan, enum pci_space space, bool wide)
 {
 	const struct pci_windows *windows = plan->windows;
-	const struct pci_plan_bar *bar = NULL;
-	char name[PCI_FUNCTION_TEXT_SIZE], size[32];
-	bool wide;
 
-	for (unsigned i = 0; i < plan->bar_count; i++) {
-		if (item_holds(plan, item, &plan->bars[i], space) &&
-		    (!bar || bar_size(&plan->bars[i]) > bar_size(bar)))
-			bar = &plan->bars[i];
-	}
-	check(bar);
-	wide = bar->function->bars[bar->bar].kind == PCI_BAR_MEM64 && windows->mmio64.size > 0;
 	if (space == PCI_SPACE_IO) {
 		error_set(ENOSPC, "the I/O ports 0x%x to 0x%x are %u in all, %u of them taken",
 			  windows->io_start, windows->io_end, (unsigned)io_size(windows),
 			  (unsigned)plan->taken[PCI_SPACE_IO]);
+		return;
+	}
+	if (wide)
+		say_window(plan, PCI_SPACE_PREF, "above 4 GiB", &windows->mmio64, true);
+	say_window(plan, PCI_SPACE_MEM, "below 4 GiB", &windows->mmio32, !wide);
+}
+
+/* The largest BAR of what has no place; NULL: it is nothing but room that the user wants reserved. */
+static const struct pci_plan_bar *largest_bar(const struct pci_plan *plan, const struct pci_plan_item *item,
+					      enum pci_space space)
+{
+	const struct pci_plan_bar *largest = NULL;
+
+	for (unsigned i = 0; i < plan->bar_count; i++) {
+		if (item_holds(plan, item, &plan->bars[i], space) &&
+		    (!largest || bar_size(&plan->bars[i]) > bar_size(largest)))
+			largest = &plan->bars[i];
+	}
+	return largest;
+}
+
+static int refuse_bar(const struct pci_plan *plan, const struct pci_plan_bar *bar, enum pci_space space)
+{
+	char name[PCI_FUNCTION_TEXT_SIZE], size[32];
+
+	say_windows(plan, space,
+		    bar->function->bars[bar->bar].kind == PCI_BAR_MEM64 && plan->windows->mmio64.size > 0);
+	if (space == PCI_SPACE_IO)
 		error_try("slots on %s for devices with I/O ports: behind a root port each takes 4096 ports",
 			  pci_bus_name(plan->buses[0].bus));
-	} else {
-		if (wide)
-			say_window(plan, PCI_SPACE_PREF, "above 4 GiB", &windows->mmio64, true);
-		say_window(plan, PCI_SPACE_MEM, "below 4 GiB", &windows->mmio32, !wide);
+	else
 		error_try("fewer devices with large BARs in this VM");
-	}
 	return error_tried("place BAR %u (%s) of %s in slot %u function %u of bus %s", bar->bar,
 			   text_size(bar_size(bar), size, sizeof(size)),
 			   pci_function_describe(bar->function, name), bar->function->devfn >> 3,
 			   bar->function->devfn & 7, pci_bus_name(bar->function->bus));
+}
+
+/* Says what has no place, and what the windows have. */
+static int refuse(const struct pci_plan *plan, const struct pci_plan_item *item, enum pci_space space)
+{
+	static const char *const keys[PCI_SPACES] = { "io-reserve", "mem-reserve", "pref64-reserve" };
+	const struct pci_plan_bar *bar = largest_bar(plan, item, space);
+	const struct pci_plan_bus *bus = item->behind;
+	char size[32];
+
+	/* A window that is as large as the user wants it is so whatever is in it. */
+	if (bar && (!bus || !bus->fixed[space] || bar_size(bar) >= bus->reserve[space]))
+		return refuse_bar(plan, bar, space);
+	check(bus);
+	say_windows(plan, space, space == PCI_SPACE_PREF);
+	error_try("a smaller %s=, or none", keys[space]);
+	return error_tried("reserve %s behind port '%s' (%s=)",
+			   text_size(bus->size[space], size, sizeof(size)), pci_bus_name(bus->bus),
+			   keys[space]);
 }
 
 /* The root bus in one space. Returns 1 when something gave way and all has to be sized again. */

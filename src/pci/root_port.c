@@ -279,6 +279,7 @@ int pci_root_port_create(struct lock *machine_lock, const struct pci_root_port_o
 		root_port_destroy(&port->function);
 		return ret;
 	}
+	pci_bus_set_reserve(bus, options->io_reserve, options->mem_reserve, options->pref64_reserve);
 	init_config(port);
 	*ret_function = &port->function;
 	return 0;

@@ -12,6 +12,10 @@ struct pci_root_port_options {
 	uint8_t chassis; /* 0: none */
 	uint16_t slot;	 /* Slot Capabilities, Physical Slot Number */
 	bool multifunction;
+	/* Bytes; PCI_RESERVE_AUTO: as much as pci_assign() thinks fit. */
+	uint64_t io_reserve;
+	uint64_t mem_reserve;
+	uint64_t pref64_reserve;
 };
 
 /* Not attached yet; its secondary bus exists. */

@@ -81,14 +81,26 @@ static struct fake *add(struct pci_bus *bus, unsigned slot, const char *id, cons
 	return fake;
 }
 
-static struct pci_bus *add_port(struct machine *machine, unsigned slot, unsigned number, const char *id)
+static struct pci_bus *add_port_with(struct machine *machine, unsigned slot, unsigned number, const char *id,
+				     uint64_t io, uint64_t mem, uint64_t pref64)
 {
-	struct pci_root_port_options options = { .id = id, .multifunction = true };
+	struct pci_root_port_options options = {
+		.id = id,
+		.multifunction = true,
+		.io_reserve = io,
+		.mem_reserve = mem,
+		.pref64_reserve = pref64,
+	};
 	struct pci_function *port;
 
 	assert_int_equal(pci_root_port_create(&machine->lock, &options, &port), 0);
 	fake_attach(machine->root, slot, number, port);
 	return port->secondary;
+}
+
+static struct pci_bus *add_port(struct machine *machine, unsigned slot, unsigned number, const char *id)
+{
+	return add_port_with(machine, slot, number, id, PCI_RESERVE_AUTO, PCI_RESERVE_AUTO, PCI_RESERVE_AUTO);
 }
 
 static struct pci_bus *add_bridge(struct machine *machine, struct pci_bus *bus, unsigned slot, const char *id)
@@ -362,11 +374,11 @@ static void empty_ports_get_a_reserve(void **state)
 
 	add_port(machine, 2, 0, "pcie.1");
 	assign(machine, 1, 0);
-	/* 2 MiB below, 1 GiB above, aligned for a BAR as large; no ports. */
+	/* 2 MiB below, 16 GiB above, aligned for a BAR as large; no ports. */
 	assert_int_equal(get(&port, PCI_MEMORY_BASE, 4), 0x80108000);
-	assert_int_equal(get(&port, PCI_PREF_MEMORY_BASE, 4), 0x3ff10001);
+	assert_int_equal(get(&port, PCI_PREF_MEMORY_BASE, 4), 0xfff10001);
 	assert_int_equal(get(&port, PCI_PREF_BASE_UPPER32, 4), 8);
-	assert_int_equal(get(&port, PCI_PREF_LIMIT_UPPER32, 4), 8);
+	assert_int_equal(get(&port, PCI_PREF_LIMIT_UPPER32, 4), 11);
 	assert_int_equal(get(&port, PCI_IO_BASE, 2), 0x01f1);
 	assert_int_equal(get(&port, PCI_COMMAND, 2), PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
 }
@@ -375,7 +387,7 @@ static void reserves_give_way_to_devices(void **state)
 {
 	static const struct pci_windows tight = {
 		.mmio32 = { 0x80000000, 20 * MIB },
-		.mmio64 = { 0x800000000, 18 * GIB },
+		.mmio64 = { 0x800000000, 40 * GIB },
 		.io_start = 0x1000,
 		.io_end = 0xffff,
 	};
@@ -388,13 +400,54 @@ static void reserves_give_way_to_devices(void **state)
 	add_port(machine, 4, 0, "pcie.3");
 	add(machine->root, 9, "card", gpu);
 	assign(machine, 4, 4);
-	/* 18 GiB less the card's: 1 GiB for the first port, none for the last. */
-	assert_int_equal(get(&first, PCI_PREF_MEMORY_BASE, 4) & 0xfff0fff0, 0x3ff00000);
+	/* 40 GiB less the card's: 16 GiB for the first port, none for the last. */
+	assert_int_equal(get(&first, PCI_PREF_MEMORY_BASE, 4) & 0xfff0fff0, 0xfff00000);
 	assert_int_equal(get(&first, PCI_PREF_BASE_UPPER32, 4), 12);
 	assert_int_equal(get(&last, PCI_PREF_MEMORY_BASE, 4) & 0xfff0fff0, 0x0000fff0);
 	assert_int_equal(get(&last, PCI_PREF_BASE_UPPER32, 4), 0);
 	assert_int_equal(get(&first, PCI_MEMORY_BASE, 4), 0x81108100);
 	assert_int_equal(get(&last, PCI_MEMORY_BASE, 4), 0x0000fff0);
+}
+
+static void assert_refused(struct machine *machine, const struct pci_windows *windows, const char *text)
+{
+	char format[ERROR_TEXT_SIZE];
+
+	assert_int_equal(pci_assign(machine->root, windows), -ENOSPC);
+	error_format(error_get(), format, sizeof(format));
+	assert_string_equal(format, text);
+}
+
+static void the_user_says_how_much(void **state)
+{
+	struct machine *machine = *state;
+	struct view none = { machine, 0, PCI_DEVFN_OF(2, 0) }, some = { machine, 0, PCI_DEVFN_OF(3, 0) };
+
+	add_port_with(machine, 2, 0, "pcie.1", 0, 0, 0);
+	/* Beside a device that needs less. */
+	add(add_port_with(machine, 3, 0, "pcie.2", 8 * KIB, 10 * MIB, 24 * GIB), 0, "net", e1000e);
+	assign(machine, 3, 4);
+	assert_int_equal(get(&none, PCI_IO_BASE, 2), 0x01f1);
+	assert_int_equal(get(&none, PCI_MEMORY_BASE, 4), 0x0000fff0);
+	assert_int_equal(get(&none, PCI_PREF_MEMORY_BASE, 4) & 0xfff0fff0, 0x0000fff0);
+	assert_int_equal(get(&some, PCI_IO_BASE, 2), 0x3121);
+	/* Aligned for the largest BAR that there is room for. */
+	assert_int_equal(get(&some, PCI_MEMORY_BASE, 4), 0x80908000);
+	assert_int_equal(get(&some, PCI_PREF_BASE_UPPER32, 4), 8);
+	assert_int_equal(get(&some, PCI_PREF_LIMIT_UPPER32, 4), 8 + 5);
+}
+
+static void what_the_user_wants_does_not_give_way(void **state)
+{
+	struct machine *machine = *state;
+
+	add_port(machine, 2, 0, "pcie.1");
+	add_port_with(machine, 3, 0, "pcie.2", 0, 0, 65 * GIB);
+	assert_refused(machine, &usual,
+		       "cannot reserve 65 GiB behind port 'pcie.2' (pref64-reserve=)\n"
+		       "  because: the PCI window above 4 GiB has 64 GiB in all, 0 bytes of them taken\n"
+		       "           the PCI window below 4 GiB has 1536 MiB in all, 0 bytes of them taken\n"
+		       "  try:     a smaller pref64-reserve=, or none");
 }
 
 static void prefetchable_bars_go_below_where_nothing_is_above(void **state)
@@ -451,15 +504,6 @@ static void a_wide_bar_on_the_root_bus_goes_above_where_it_must(void **state)
 	assign(machine, 1, 2);
 	assert_mapped(card, 0, usual.mmio64.start, usual.mmio64.start + usual.mmio64.size);
 	assert_mapped(card, 2, usual.mmio32.start, 4 * GIB);
-}
-
-static void assert_refused(struct machine *machine, const struct pci_windows *windows, const char *text)
-{
-	char format[ERROR_TEXT_SIZE];
-
-	assert_int_equal(pci_assign(machine->root, windows), -ENOSPC);
-	error_format(error_get(), format, sizeof(format));
-	assert_string_equal(format, text);
 }
 
 static void a_bar_too_large_is_named(void **state)
@@ -617,6 +661,8 @@ int main(void)
 		assign_test(bridges_behind_bridges),
 		assign_test(empty_ports_get_a_reserve),
 		assign_test(reserves_give_way_to_devices),
+		assign_test(the_user_says_how_much),
+		assign_test(what_the_user_wants_does_not_give_way),
 		assign_test(prefetchable_bars_go_below_where_nothing_is_above),
 		assign_test(a_whole_port_goes_below_where_it_must),
 		assign_test(a_wide_bar_on_the_root_bus_goes_above_where_it_must),
