@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/bdf.h"
 #include "host/broker.h"
 
 typedef uint64_t iova_t; /* an address as a device sees it */
@@ -22,6 +23,13 @@ typedef uint64_t iova_t; /* an address as a device sees it */
 struct vfio_iospace_range {
 	iova_t first;
 	iova_t last;
+};
+
+#define VFIO_RESET_MEMBERS_MAX 64
+
+struct vfio_reset_members {
+	unsigned count;
+	struct bdf list[VFIO_RESET_MEMBERS_MAX];
 };
 
 struct vfio_iospace;
@@ -37,6 +45,15 @@ struct vfio_iospace_ops {
 	/* Nothing of the device is mapped or used any more. Closes it; after the last one nothing can be
 	 * mapped, and all that was is gone. */
 	void (*detach)(struct vfio_iospace *space, int device_fd);
+	/*
+	 * Who is reset along with a device when its bus is (hot reset): the device itself and all that share
+	 * the bus, opened by this VM or not. -EPERM with the cause where one of them is not in this space's
+	 * hands; -ENOTTY: there is no such reset.
+	 */
+	int (*reset_members)(struct vfio_iospace *space, int device_fd,
+			     struct vfio_reset_members *ret_members);
+	/* Resets them all. */
+	int (*reset_bus)(struct vfio_iospace *space, int device_fd);
 	/* Ascending; none: unknown. Valid until the next attach() or detach(). */
 	const struct vfio_iospace_range *(*ranges)(struct vfio_iospace *space, size_t *ret_count);
 	void (*destroy)(struct vfio_iospace *space);

@@ -13,11 +13,21 @@
 #include "vfio/interrupts-priv.h"
 #include "vfio/vfio.h"
 
+/* Who holds the device, for things that concern others too. */
+struct vfio_pci_owner {
+	/* Gives the device back. */
+	void (*release)(void *opaque, struct vfio_device *device);
+	/* Resets the bus it sits on, as soon as all functions on it want that. Returns 0: it has been reset,
+	 * and vfio_pci_after_reset() has been called for all; 1: others do not want it yet. No function's
+	 * lock is held. */
+	int (*reset_bus)(void *opaque);
+	void *opaque;
+};
+
 struct vfio_pci {
 	struct pci_function function;
 	struct vfio_device *device;
-	void (*release)(void *opaque, struct vfio_device *device); /* gives the device back */
-	void *release_opaque;
+	struct vfio_pci_owner owner;
 
 	/* The function's own lock: held through everything that the device may take its time for. */
 	pthread_mutex_t lock;
@@ -26,15 +36,19 @@ struct vfio_pci {
 	struct pci_bars registers;
 	struct vfio_bars bars;
 	struct vfio_interrupts interrupts;
+	bool wants_reset; /* its guest has reset it, and has not used it since */
+	bool leaving;	  /* it is being destroyed */
 	bool no_reset_said;
 	struct log_limit limit;
 };
 
-/* device is taken over on success, and handed to release when the function is destroyed. */
+/* device is taken over on success, and handed to owner->release when the function is destroyed. */
 int vfio_pci_function_create(const struct vfio_handles *handles, struct vfio_device *device,
-			     const struct vfio_pci_options *options,
-			     void (*release)(void *opaque, struct vfio_device *device), void *release_opaque,
+			     const struct vfio_pci_options *options, const struct vfio_pci_owner *owner,
 			     struct pci_function **ret_function);
+
+/* To the state after power-on, device and guest's view. No lock held. */
+void vfio_pci_reset(struct vfio_pci *pci);
 
 /* The function's lock is held for all of these (reset.c). */
 
@@ -42,8 +56,8 @@ int vfio_pci_function_create(const struct vfio_handles *handles, struct vfio_dev
 void vfio_pci_listen(struct vfio_pci *pci);
 /* Out of the guest's memory, silent, and no longer reaching memory; registers as after reset. */
 void vfio_pci_quiesce(struct vfio_pci *pci);
-/* To the state after power-on, device and guest's view. */
-void vfio_pci_reset(struct vfio_pci *pci);
+/* A reset of its bus was made, by whoever: the function is quiet. */
+void vfio_pci_after_reset(struct vfio_pci *pci);
 /* The guest's write asks for a function-level reset, which the kernel does inside that write. */
 void vfio_pci_flr(struct vfio_pci *pci, unsigned offset, unsigned size, uint32_t value);
 /* The device after its guest is done with it. */

@@ -58,6 +58,8 @@ static void command_follow(struct vfio_pci *pci, uint32_t before)
 	const uint32_t decode = PCI_COMMAND_IO | PCI_COMMAND_MEMORY;
 	uint32_t now = pci_config_get(&pci->config.shown, PCI_COMMAND, 2);
 
+	if (now & (decode | PCI_COMMAND_MASTER))
+		pci->wants_reset = false;
 	pci_config_set(&pci->config.shown, PCI_COMMAND, 2, now & (before | ~decode));
 	pci_bars_update(&pci->registers);
 	pci_config_set(&pci->config.shown, PCI_COMMAND, 2, now);
@@ -107,11 +109,7 @@ static void vfio_pci_config_write(struct pci_function *function, unsigned offset
 
 static void vfio_pci_function_reset(struct pci_function *function)
 {
-	struct vfio_pci *pci = to_vfio(function);
-
-	pthread_mutex_lock(&pci->lock);
-	vfio_pci_reset(pci);
-	pthread_mutex_unlock(&pci->lock);
+	vfio_pci_reset(to_vfio(function));
 }
 
 /* In this order: the guest loses sight of it, it falls silent, this process unmaps it, its owner closes it.
@@ -121,12 +119,13 @@ static void vfio_pci_function_destroy(struct pci_function *function)
 	struct vfio_pci *pci = to_vfio(function);
 
 	pthread_mutex_lock(&pci->lock);
+	pci->leaving = true;
 	vfio_pci_quiesce(pci);
 	pthread_mutex_unlock(&pci->lock);
 	vfio_bars_fini(&pci->bars);
 	vfio_interrupts_fini(&pci->interrupts);
 	vfio_pci_last_reset(pci);
-	pci->release(pci->release_opaque, pci->device);
+	pci->owner.release(pci->owner.opaque, pci->device);
 	pthread_mutex_destroy(&pci->lock);
 	pci_function_fini(&pci->function);
 	free(pci);
@@ -172,8 +171,7 @@ static int parts_setup(struct vfio_pci *pci, const struct vfio_handles *handles,
 }
 
 int vfio_pci_function_create(const struct vfio_handles *handles, struct vfio_device *device,
-			     const struct vfio_pci_options *options,
-			     void (*release)(void *opaque, struct vfio_device *device), void *release_opaque,
+			     const struct vfio_pci_options *options, const struct vfio_pci_owner *owner,
 			     struct pci_function **ret_function)
 {
 	struct vfio_pci *pci = calloc(1, sizeof(*pci));
@@ -185,8 +183,7 @@ int vfio_pci_function_create(const struct vfio_handles *handles, struct vfio_dev
 	pci->function.driver = "vfio-pci";
 	pci->function.multifunction = options->multifunction;
 	pci->device = device;
-	pci->release = release;
-	pci->release_opaque = release_opaque;
+	pci->owner = *owner;
 	pthread_mutex_init(&pci->lock, NULL);
 	if (options->id) {
 		pci->function.id = strdup(options->id);
@@ -200,8 +197,6 @@ int vfio_pci_function_create(const struct vfio_handles *handles, struct vfio_dev
 		goto fail;
 	/* The device decodes nothing and reaches nothing until the guest's system says so. */
 	vfio_config_command(&pci->config);
-	if (!device->can_reset)
-		log_info("%s: the kernel knows no way to reset it", device->name);
 	*ret_function = &pci->function;
 	return 0;
 

@@ -358,6 +358,85 @@ static void type1_detach(struct vfio_iospace *space, int device_fd)
 		group_close(type1, group);
 }
 
+struct reset_request {
+	union {
+		struct vfio_pci_hot_reset_info info;
+		char room[sizeof(struct vfio_pci_hot_reset_info) +
+			  VFIO_RESET_MEMBERS_MAX * sizeof(struct vfio_pci_dependent_device)];
+	};
+};
+
+static int reset_info(struct type1 *type1, int device_fd, struct reset_request *ret_request)
+{
+	*ret_request = (struct reset_request){ .info.argsz = sizeof(*ret_request) };
+	if (!type1->sys->ioctl(device_fd, VFIO_DEVICE_GET_PCI_HOT_RESET_INFO, ret_request))
+		return 0;
+	if (errno == ENODEV)
+		return error_set(ENOTTY, "its bus has no reset of its own");
+	return error_sys(errno, "VFIO_DEVICE_GET_PCI_HOT_RESET_INFO");
+}
+
+static const struct type1_group *group_find(const struct type1 *type1, uint32_t number)
+{
+	const struct type1_group *group = type1->groups;
+
+	while (group && group->number != number)
+		group = group->next;
+	return group;
+}
+
+static int type1_reset_members(struct vfio_iospace *space, int device_fd,
+			       struct vfio_reset_members *ret_members)
+{
+	struct type1 *type1 = to_type1(space);
+	struct reset_request request;
+	char text[BDF_TEXT_SIZE];
+	int error = reset_info(type1, device_fd, &request);
+
+	if (error)
+		return error;
+	ret_members->count = 0;
+	for (uint32_t i = 0; i < request.info.count && i < VFIO_RESET_MEMBERS_MAX; i++) {
+		const struct vfio_pci_dependent_device *member = &request.info.devices[i];
+		struct bdf bdf = {
+			.domain = member->segment,
+			.bus = member->bus,
+			.device = member->devfn >> 3,
+			.function = member->devfn & 7,
+		};
+
+		if (!group_find(type1, member->group_id))
+			return error_set(EPERM, "%s on the same bus is not this VM's", bdf_format(bdf, text));
+		ret_members->list[ret_members->count++] = bdf;
+	}
+	return 0;
+}
+
+/* The kernel wants to see every group that is hit. */
+static int type1_reset_bus(struct vfio_iospace *space, int device_fd)
+{
+	struct type1 *type1 = to_type1(space);
+	struct reset_request request;
+	union {
+		struct vfio_pci_hot_reset reset;
+		char room[sizeof(struct vfio_pci_hot_reset) + VFIO_RESET_MEMBERS_MAX * sizeof(int32_t)];
+	} order = { .reset.argsz = sizeof(order) };
+	int error = reset_info(type1, device_fd, &request);
+
+	for (uint32_t i = 0; !error && i < request.info.count && i < VFIO_RESET_MEMBERS_MAX; i++) {
+		const struct type1_group *group = group_find(type1, request.info.devices[i].group_id);
+		bool seen = !group;
+
+		for (uint32_t j = 0; !seen && j < order.reset.count; j++)
+			seen = order.reset.group_fds[j] == group->fd;
+		if (!seen)
+			order.reset.group_fds[order.reset.count++] = group->fd;
+	}
+	if (!error && type1->sys->ioctl(device_fd, VFIO_DEVICE_PCI_HOT_RESET, &order))
+		error = error_sys(errno, "VFIO_DEVICE_PCI_HOT_RESET");
+	return error;
+}
+
 static const struct vfio_iospace_range *type1_ranges(struct vfio_iospace *space, size_t *ret_count)
 {
 	*ret_count = to_type1(space)->ranges;
@@ -378,6 +457,8 @@ static const struct vfio_iospace_ops type1_ops = {
 	.unmap = type1_unmap,
 	.attach = type1_attach,
 	.detach = type1_detach,
+	.reset_members = type1_reset_members,
+	.reset_bus = type1_reset_bus,
 	.ranges = type1_ranges,
 	.destroy = type1_destroy,
 };

@@ -28,15 +28,17 @@ struct holding {
 	struct bdf bdf;
 	int fd; /* the space's */
 	struct vfio_device *device;
+	struct vfio_pci *pci; /* NULL: not made yet */
 };
 
 struct vfio {
 	struct vfio_handles handles;
 	pthread_mutex_t lock; /* guards all below; held while devices are opened and closed */
 	struct vfio_iospace *space;
-	struct vfio_dma dma; /* listening while there are holdings */
-	struct vfio_p2p p2p; /* and this one while there are two */
-	struct holding *holdings;
+	struct vfio_dma dma;	  /* listening while there are holdings */
+	struct vfio_p2p p2p;	  /* and this one while there are two */
+	struct holding *holdings; /* changed under `reset` too */
+	pthread_mutex_t reset;	  /* held through a reset of a bus, before any function's lock */
 };
 
 /* Interrupts need an eventfd each, and a device may have 2048. The hard limit is the most that we may have.
@@ -61,6 +63,7 @@ int vfio_create(const struct vfio_handles *handles, struct vfio **ret_vfio)
 		return error_set(ENOMEM, "no memory for passthrough");
 	vfio->handles = *handles;
 	pthread_mutex_init(&vfio->lock, NULL);
+	pthread_mutex_init(&vfio->reset, NULL);
 	descriptors_raise();
 	*ret_vfio = vfio;
 	return 0;
@@ -72,6 +75,7 @@ void vfio_destroy(struct vfio *vfio)
 		return;
 	check(!vfio->holdings && !vfio->space);
 	pthread_mutex_destroy(&vfio->lock);
+	pthread_mutex_destroy(&vfio->reset);
 	free(vfio);
 }
 
@@ -152,9 +156,11 @@ static void device_close(struct vfio *vfio, struct holding *holding)
 {
 	struct holding **link = &vfio->holdings;
 
+	pthread_mutex_lock(&vfio->reset);
 	while (*link != holding)
 		link = &(*link)->next;
 	*link = holding->next;
+	pthread_mutex_unlock(&vfio->reset);
 	holding->device->ops->destroy(holding->device);
 	(void)peers_follow(vfio); /* fewer devices: nothing to fail */
 	if (!vfio->holdings)
@@ -178,8 +184,10 @@ static int device_open(struct vfio *vfio, const struct broker_device *which, str
 		free(holding);
 		return error;
 	}
+	pthread_mutex_lock(&vfio->reset);
 	holding->next = vfio->holdings;
 	vfio->holdings = holding;
+	pthread_mutex_unlock(&vfio->reset);
 	error = peers_follow(vfio);
 	if (error) {
 		struct error why = *error_get();
@@ -200,6 +208,66 @@ static void device_release(void *opaque, struct vfio_device *device)
 	pthread_mutex_lock(&vfio->lock);
 	device_close(vfio, holding);
 	pthread_mutex_unlock(&vfio->lock);
+}
+
+/* Under vfio->reset. The functions of ours among the members of a reset, all locked. */
+static unsigned members_lock(struct vfio *vfio, const struct vfio_reset_members *members,
+			     struct vfio_pci *ret_list[VFIO_RESET_MEMBERS_MAX])
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < members->count; i++) {
+		for (struct holding *holding = vfio->holdings; holding; holding = holding->next) {
+			if (!holding->pci || !bdf_equal(holding->bdf, members->list[i]))
+				continue;
+			pthread_mutex_lock(&holding->pci->lock);
+			if (holding->pci->leaving)
+				pthread_mutex_unlock(&holding->pci->lock);
+			else
+				ret_list[count++] = holding->pci;
+		}
+	}
+	return count;
+}
+
+/* Under vfio->reset. */
+static int members_reset(struct vfio *vfio, const struct holding *holding,
+			 const struct vfio_reset_members *members)
+{
+	struct vfio_pci *list[VFIO_RESET_MEMBERS_MAX];
+	unsigned count = members_lock(vfio, members, list), wanting = 0;
+	int result = 1;
+
+	for (unsigned i = 0; i < count; i++)
+		wanting += list[i]->wants_reset;
+	if (wanting == count) {
+		for (unsigned i = 0; i < count; i++)
+			vfio_pci_quiesce(list[i]);
+		result = vfio->space->ops->reset_bus(vfio->space, holding->fd);
+		if (!result)
+			log_info("%s: reset with its bus, %u functions in all", holding->device->name,
+				 members->count);
+		for (unsigned i = 0; i < count; i++)
+			vfio_pci_after_reset(list[i]);
+	}
+	for (unsigned i = 0; i < count; i++)
+		pthread_mutex_unlock(&list[i]->lock);
+	return result;
+}
+
+static int device_reset_bus(void *opaque)
+{
+	struct holding *holding = opaque;
+	struct vfio *vfio = holding->vfio;
+	struct vfio_reset_members members;
+	int result;
+
+	pthread_mutex_lock(&vfio->reset);
+	result = vfio->space->ops->reset_members(vfio->space, holding->fd, &members);
+	if (!result)
+		result = members_reset(vfio, holding, &members);
+	pthread_mutex_unlock(&vfio->reset);
+	return result;
 }
 
 static int not_held(const struct vfio *vfio, struct bdf bdf)
@@ -226,10 +294,15 @@ static int function_create(struct vfio *vfio, const struct vfio_pci_options *opt
 
 	if (error)
 		return error;
-	error = vfio_pci_function_create(&vfio->handles, holding->device, options, device_release, holding,
-					 ret_function);
-	if (!error)
+	error = vfio_pci_function_create(
+		&vfio->handles, holding->device, options,
+		&(struct vfio_pci_owner){ device_release, device_reset_bus, holding }, ret_function);
+	if (!error) {
+		pthread_mutex_lock(&vfio->reset);
+		holding->pci = (struct vfio_pci *)*ret_function;
+		pthread_mutex_unlock(&vfio->reset);
 		return 0;
+	}
 	why = *error_get();
 	device_close(vfio, holding);
 	return error_load(&why);

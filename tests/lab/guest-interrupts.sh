@@ -1,7 +1,8 @@
 # shellcheck shell=dash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Runs in the guest. Words of the kernel's command line: DEVICES="DRIVER:MODE..." with the driver that each device
-# goes to and how it is to interrupt (intx, msi, msix), REBIND=n times the driver is taken off and put back.
+# goes to and how it is to interrupt (intx, msi, msix), REBIND=n times the driver is taken off and put back,
+# RESET=MARK: the first time round the guest resets itself, for which a mark is left on the disk.
 # Each finding is one line.
 
 finding() {
@@ -103,6 +104,16 @@ for entry in $DEVICES; do
 	leave "$address"
 	round=1
 done
+if [ -n "${RESET:-}" ]; then
+	wait_disk
+	if [ "$(dd if=/dev/nvme0n1 bs=512 skip=8 count=1 2>/dev/null | head -c "${#RESET}")" != "$RESET" ]; then
+		printf '%s' "$RESET" | dd of=/dev/nvme0n1 bs=512 seek=8 conv=sync 2>/dev/null && sync
+		echo "good: resetting"
+		reboot -f
+		sleep 100
+	fi
+	echo "good: second time"
+fi
 dmesg | grep -iwE 'lockup|stalls?|stalled|hung task|call trace|unexpected irq|nobody cared|oops|timeout|timed out' >/tmp/trouble
 [ ! -s /tmp/trouble ]
 finding $? "no trouble in the kernel's log"

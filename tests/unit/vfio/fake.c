@@ -230,6 +230,10 @@ static int fake_reset(struct vfio_device *device)
 {
 	struct fake_device *fake = to_fake(device);
 
+	if (fake->reset_error) {
+		story_add("reset! ");
+		return error_set(fake->reset_error, "the fake device cannot be reset");
+	}
 	story_add("reset ");
 	fake->dead = fake->flr_dies;
 	return 0;

@@ -26,6 +26,7 @@ struct fake_device {
 	bool fails; /* reads and writes return errors */
 	bool mmap_fails;
 	bool flr_dies;	  /* a reset kills it */
+	int reset_error;  /* reset() fails with that */
 	unsigned d_state; /* follows writes of PMCSR at pm */
 	unsigned pm;
 	unsigned flr_at; /* the byte whose top bit resets */

@@ -42,6 +42,16 @@ static void release(void *opaque, struct vfio_device *device)
 	story_add("release ");
 }
 
+static int bus_reset; /* what reset_bus() comes to */
+
+static int reset_bus(void *opaque)
+{
+	story_add("bus ");
+	return bus_reset < 0 ? error_set(-bus_reset, "another machine has a part of it") : bus_reset;
+}
+
+static const struct vfio_pci_owner owner = { .release = release, .reset_bus = reset_bus };
+
 static int setup_machine(void **state)
 {
 	fake_device_init(&fake);
@@ -58,7 +68,7 @@ static int create(bool multifunction)
 {
 	const struct vfio_pci_options options = { .id = "disk", .multifunction = multifunction };
 
-	return vfio_pci_function_create(&handles, &fake.device, &options, release, NULL, &function);
+	return vfio_pci_function_create(&handles, &fake.device, &options, &owner, &function);
 }
 
 static int setup(void **state)
@@ -214,9 +224,25 @@ static void test_machine_reset(void **state)
 	story_expect("unmap[c0000000] config[4+2]=400 config[4+2]=0 irqfd-24 irqs-off route-24 "
 		     "config[4+2]=400 reset ");
 	assert_int_equal(get(PCI_BASE_ADDRESS_0, 4), 4);
+	/* Without a reset of its own it waits for the others on its bus. */
 	fake.device.can_reset = false;
+	bus_reset = 1;
 	pci_bus_reset(root);
-	story_expect("config[4+2]=400 ");
+	story_expect("config[4+2]=400 bus ");
+	assert_true(((struct vfio_pci *)function)->wants_reset);
+	set(PCI_COMMAND, 2, PCI_COMMAND_INTX_DISABLE);
+	assert_true(((struct vfio_pci *)function)->wants_reset);
+	set(PCI_COMMAND, 2, PCI_COMMAND_MASTER);
+	assert_false(((struct vfio_pci *)function)->wants_reset);
+	bus_reset = -EPERM;
+	pci_bus_reset(root);
+	assert_true(((struct vfio_pci *)function)->no_reset_said);
+	/* One that it says to have, and that fails: so do devices with others on their bus. */
+	story_forget();
+	fake.device.can_reset = true;
+	fake.reset_error = ENOTTY;
+	pci_bus_reset(root);
+	story_expect("config[4+2]=400 reset! bus ");
 }
 
 static void test_reset_kills(void **state)

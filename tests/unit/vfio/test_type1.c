@@ -21,6 +21,8 @@ static struct {
 	int set_iommu;
 	int device;
 	int map;
+	int reset_info;
+	int hot_reset;
 	unsigned containers; /* groups in it */
 	int container_fd, group_fd[4], device_fd[4];
 	unsigned devices;
@@ -87,8 +89,53 @@ static int get_info(struct vfio_iommu_type1_info *info)
 	return 0;
 }
 
+/* Two functions of group 1, one of group 2. */
+static int get_reset_info(struct vfio_pci_hot_reset_info *info)
+{
+	const struct vfio_pci_dependent_device list[] = {
+		{ .group_id = 1, .segment = 0, .bus = 4, .devfn = 0x08 },
+		{ .group_id = 1, .segment = 0, .bus = 4, .devfn = 0x09 },
+		{ .group_id = 2, .segment = 0, .bus = 4, .devfn = 0x10 },
+	};
+
+	if (kernel.reset_info)
+		return fails(kernel.reset_info);
+	assert_true(info->argsz >= sizeof(*info) + sizeof(list));
+	info->count = 3;
+	memcpy(info->devices, list, sizeof(list));
+	return 0;
+}
+
+static unsigned group_of(int fd)
+{
+	for (unsigned i = 0; i < 4; i++) {
+		if (kernel.group_fd[i] == fd)
+			return i;
+	}
+	return 99;
+}
+
+/* Their numbers are those of the container's, which is why the descriptor decides. */
+static int device_ioctl(int fd, unsigned long request, void *argument)
+{
+	const struct vfio_pci_hot_reset *reset = argument;
+
+	if (request == VFIO_DEVICE_GET_PCI_HOT_RESET_INFO)
+		return get_reset_info(argument);
+	assert_int_equal(request, VFIO_DEVICE_PCI_HOT_RESET);
+	story_add("hot");
+	for (unsigned i = 0; i < reset->count; i++)
+		story_add("%s%u", i ? "," : "[", group_of(reset->group_fds[i]));
+	story_add("] ");
+	return fails(kernel.hot_reset);
+}
+
 static int fake_ioctl(int fd, unsigned long request, void *argument)
 {
+	for (unsigned i = 0; i < kernel.devices; i++) {
+		if (fd == kernel.device_fd[i])
+			return device_ioctl(fd, request, argument);
+	}
 	switch (request) {
 	case VFIO_GET_API_VERSION:
 		return kernel.version;
@@ -332,6 +379,34 @@ static void test_no_type1(void **state)
 	kernel.container_fd = container;
 }
 
+static void test_reset_of_a_bus(void **state)
+{
+	const struct broker_device a = { .bdf = { .bus = 4, .device = 1 }, .group = 1 };
+	const struct broker_device b = { .bdf = { .bus = 4, .device = 2 }, .group = 2 };
+	struct vfio_reset_members members;
+	int fd_a, fd_b;
+
+	assert_int_equal(space->ops->attach(space, &a, &fd_a), 0);
+	/* A group that is somebody else's. */
+	assert_int_equal(space->ops->reset_members(space, fd_a, &members), -EPERM);
+	assert_string_equal(error_get()->because, "0000:04:02.0 on the same bus is not this VM's");
+	assert_int_equal(space->ops->attach(space, &b, &fd_b), 0);
+	story_forget();
+	assert_int_equal(space->ops->reset_members(space, fd_a, &members), 0);
+	assert_int_equal(members.count, 3);
+	assert_true(bdf_equal(members.list[1], (struct bdf){ .bus = 4, .device = 1, .function = 1 }));
+	assert_true(bdf_equal(members.list[2], b.bdf));
+	/* Each group once. */
+	assert_int_equal(space->ops->reset_bus(space, fd_a), 0);
+	story_expect("hot[1,2] ");
+	kernel.hot_reset = EBUSY;
+	assert_int_equal(space->ops->reset_bus(space, fd_a), -EBUSY);
+	kernel.reset_info = ENODEV;
+	assert_int_equal(space->ops->reset_members(space, fd_a, &members), -ENOTTY);
+	space->ops->detach(space, fd_a);
+	space->ops->detach(space, fd_b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -344,6 +419,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_device_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_group_busy, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_map, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_reset_of_a_bus, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_type1, setup, teardown),
 	};
 

@@ -16,7 +16,7 @@
 
 static struct {
 	int check, memlock, type1, attach, dma, p2p, device, function; /* errno */
-	int next_fd;
+	int members, bus;
 } fails;
 
 static struct vfio *vfio;
@@ -25,8 +25,9 @@ static struct vfio *vfio;
 static struct {
 	struct vfio_device *device;
 	void (*release)(void *opaque, struct vfio_device *device);
+	int (*reset_bus)(void *opaque);
 	void *opaque;
-} made[4];
+} made[8];
 static unsigned made_count;
 
 static int result(int errnum, const char *word)
@@ -71,7 +72,26 @@ static void space_destroy(struct vfio_iospace *space)
 	story_add("space- ");
 }
 
+/* Buses 1 and 2 are reset together, and something on bus 9 that nobody opened. */
+static int space_reset_members(struct vfio_iospace *space, int device_fd,
+			       struct vfio_reset_members *ret_members)
+{
+	assert_in_range(device_fd, 101, 102);
+	ret_members->count = 3;
+	ret_members->list[0] = (struct bdf){ .bus = 1 };
+	ret_members->list[1] = (struct bdf){ .bus = 9 };
+	ret_members->list[2] = (struct bdf){ .bus = 2 };
+	return fails.members ? error_set(fails.members, "somebody else's") : 0;
+}
+
+static int space_reset_bus(struct vfio_iospace *space, int device_fd)
+{
+	return result(fails.bus, "bus");
+}
+
 static const struct vfio_iospace_ops space_ops = { .attach = space_attach,
+						   .reset_members = space_reset_members,
+						   .reset_bus = space_reset_bus,
 						   .detach = space_detach,
 						   .destroy = space_destroy };
 static struct vfio_iospace space = { .ops = &space_ops };
@@ -127,7 +147,8 @@ static void device_destroy(struct vfio_device *device)
 }
 
 static const struct vfio_device_ops device_ops = { .destroy = device_destroy };
-static struct vfio_device devices[4];
+static struct vfio_device devices[8];
+static struct vfio_pci functions[8];
 
 int vfio_kernel_device_create(const struct vfio_sys *sys, int device_fd, const char *name,
 			      struct vfio_device **ret_device)
@@ -138,16 +159,30 @@ int vfio_kernel_device_create(const struct vfio_sys *sys, int device_fd, const c
 }
 
 int vfio_pci_function_create(const struct vfio_handles *handles, struct vfio_device *device,
-			     const struct vfio_pci_options *options,
-			     void (*release)(void *opaque, struct vfio_device *device), void *release_opaque,
+			     const struct vfio_pci_options *options, const struct vfio_pci_owner *owner,
 			     struct pci_function **ret_function)
 {
+	pthread_mutex_init(&functions[made_count].lock, NULL);
+	functions[made_count].wants_reset = functions[made_count].leaving = false;
+	*ret_function = &functions[made_count].function;
 	made[made_count].device = device;
-	made[made_count].release = release;
-	made[made_count].opaque = release_opaque;
+	made[made_count].release = owner->release;
+	made[made_count].reset_bus = owner->reset_bus;
+	made[made_count].opaque = owner->opaque;
 	if (!fails.function)
 		made_count++;
 	return result(fails.function, "function+");
+}
+
+void vfio_pci_quiesce(struct vfio_pci *pci)
+{
+	story_add("quiet%td ", pci - functions);
+}
+
+void vfio_pci_after_reset(struct vfio_pci *pci)
+{
+	story_add("after%td ", pci - functions);
+	pci->wants_reset = false;
 }
 
 static int create(uint8_t bus)
@@ -253,6 +288,43 @@ static void test_second_fails(void **state)
 	made[0].release(made[0].opaque, made[0].device);
 }
 
+static int reset(unsigned which)
+{
+	functions[which].wants_reset = true;
+	return made[which].reset_bus(made[which].opaque);
+}
+
+/* It happens when all of this VM's functions on the bus want it, and for all of them. */
+static void test_reset_of_a_bus(void **state)
+{
+	assert_int_equal(create(1), 0);
+	assert_int_equal(create(2), 0);
+	assert_int_equal(create(3), 0);
+	story_forget();
+	assert_int_equal(reset(0), 1);
+	story_expect("");
+	assert_int_equal(reset(1), 0);
+	story_expect("quiet0 quiet1 bus after0 after1 ");
+	/* Used again in between: it waits again. */
+	assert_int_equal(reset(1), 1);
+	functions[1].wants_reset = false;
+	assert_int_equal(reset(0), 1);
+	/* A failure leaves them quiet, and going on. */
+	fails.bus = EIO;
+	assert_int_equal(reset(1), -EIO);
+	story_expect("quiet0 quiet1 bus! after0 after1 ");
+	fails.members = EPERM;
+	assert_int_equal(reset(0), -EPERM);
+	story_expect("");
+	/* One that is on its way out is nobody to wait for. */
+	fails.members = fails.bus = 0;
+	functions[0].leaving = true;
+	assert_int_equal(reset(1), 0);
+	story_expect("quiet1 bus after1 ");
+	for (unsigned i = 0; i < 3; i++)
+		made[i].release(made[i].opaque, made[i].device);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -260,6 +332,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_twice, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_failures, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_second_fails, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_reset_of_a_bus, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
