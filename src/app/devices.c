@@ -62,6 +62,31 @@ static int create_root_port(const struct device_handles *handles, const struct d
 	return pci_root_port_create(handles->machine_lock, &plan->root_port, ret_function);
 }
 
+static bool is_uuid(const char *text)
+{
+	for (unsigned i = 0; i < 36; i++) {
+		bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+
+		if (dash ? text[i] != '-' : !isxdigit((unsigned char)text[i]))
+			return false;
+	}
+	return text[36] == '\0';
+}
+
+static int take_token(struct keyvals *keyvals, struct device_plan *plan)
+{
+	const char *token = keyvals_take(keyvals, "vf-token");
+
+	if (!token)
+		return 0;
+	if (!is_uuid(token)) {
+		error_set(EINVAL, "vf-token=%s is no UUID", token);
+		return error_try("uuidgen    (makes one, as 00112233-4455-6677-8899-aabbccddeeff)");
+	}
+	plan->vf_token = strdup(token);
+	return plan->vf_token ? 0 : error_sys(ENOMEM, "options");
+}
+
 static int plan_vfio_pci(struct keyvals *keyvals, struct device_plan *plan)
 {
 	const char *host = keyvals_take(keyvals, "host");
@@ -74,7 +99,9 @@ static int plan_vfio_pci(struct keyvals *keyvals, struct device_plan *plan)
 	if (bdf_parse(host, &plan->host) < 0)
 		return -error_get()->errnum;
 	error = keyvals_take_bool(keyvals, "managed", &plan->managed);
-	return error < 0 ? error : keyvals_take_bool(keyvals, "x-no-p2p", &plan->no_p2p);
+	if (error == 0)
+		error = keyvals_take_bool(keyvals, "x-no-p2p", &plan->no_p2p);
+	return error < 0 ? error : take_token(keyvals, plan);
 }
 
 static int create_vfio_pci(const struct device_handles *handles, const struct device_plan *plan,
@@ -85,6 +112,7 @@ static int create_vfio_pci(const struct device_handles *handles, const struct de
 		.host = plan->host,
 		.multifunction = plan->multifunction,
 		.no_p2p = plan->no_p2p,
+		.vf_token = plan->vf_token,
 	};
 
 	return vfio_pci_create(handles->vfio, &options, ret_function);
@@ -119,8 +147,9 @@ static const struct keyval_key vfio_pci_keys[] = {
 	{ "managed", "on|off", "bind it before the start, give it back after the end (default: off)", NULL },
 	KEYS_OF_EVERY_DEVICE,
 	{ "x-no-p2p", "on|off", "other devices of the VM do not reach its BARs by DMA (default: off)", NULL },
+	{ "vf-token", "UUID",
+	  "the secret between a physical function and its virtual ones, where vfio-pci has both", NULL },
 	{ "sysfsdev", NULL, NULL, "name the device by host=; mediated devices are not there yet" },
-	{ "vf-token", NULL, NULL, "virtual functions that need a token are not there yet" },
 	{ "iommufd", NULL, NULL, "iommufd is not there yet; groups and type1 are used" },
 	{ "fd", NULL, NULL, "handfast opens the device itself" },
 	{ "romfile", NULL, NULL, "option ROMs are not there yet" },
@@ -307,6 +336,7 @@ void device_plan_free(struct device_plan *plan)
 {
 	free(plan->id);
 	free(plan->bus);
+	free(plan->vf_token);
 	*plan = (struct device_plan){ 0 };
 }
 

@@ -28,6 +28,7 @@ struct device_plan {
 	struct bdf host;
 	bool managed; /* bound before the start, given back after the end */
 	bool no_p2p;
+	char *vf_token; /* NULL: none */
 };
 
 /* Handles that creation may use. */

@@ -108,7 +108,7 @@ static int check_devices(struct machine *machine, bool managed_only)
 
 		if (!plan->kind->host_device || (managed_only && !plan->managed))
 			continue;
-		error = broker_device_check(machine->broker, plan->host, &device);
+		error = broker_device_check(machine->broker, plan->host, plan->vf_token != NULL, &device);
 		if (error < 0)
 			return error;
 	}

@@ -31,6 +31,7 @@ struct broker_request {
 	uint32_t verb; /* enum broker_verb */
 	uint32_t group;
 	struct bdf bdf;
+	bool has_token; /* BROKER_DEVICE_CHECK */
 	uint64_t bytes;
 	char what[64];
 	char path[PATH_MAX];

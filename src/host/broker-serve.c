@@ -155,6 +155,7 @@ static int device_check(const struct server *server, const struct broker_request
 		.vm = server->vm,
 		.bound = server->managed.list,
 		.bound_count = server->managed.bound ? 0 : server->managed.count,
+		.has_token = request->has_token,
 	};
 	const struct host *host = server->host;
 	struct findings findings = { 0 };

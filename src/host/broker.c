@@ -160,9 +160,10 @@ int broker_open_file(struct broker *broker, const char *what, const char *path, 
 	return ask(broker, &request, NULL, ret_fd);
 }
 
-int broker_device_check(struct broker *broker, struct bdf bdf, struct broker_device *ret_device)
+int broker_device_check(struct broker *broker, struct bdf bdf, bool has_token,
+			struct broker_device *ret_device)
 {
-	struct broker_request request = { .verb = BROKER_DEVICE_CHECK, .bdf = bdf };
+	struct broker_request request = { .verb = BROKER_DEVICE_CHECK, .bdf = bdf, .has_token = has_token };
 	struct broker_answer answer;
 	int error = ask(broker, &request, &answer, NULL);
 

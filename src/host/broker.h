@@ -47,10 +47,11 @@ struct broker_device {
 
 /*
  * Runs the checks of `handfast check` that a start depends on (device exists, IOMMU, group viable, bound
- * to a VFIO driver, node accessible, not in use by another VM) without changing anything. Errors: the
- * finding, with its cause and cure.
+ * to a VFIO driver, node accessible, not in use by another VM) without changing anything. has_token: it is
+ * opened with a VF token (vf-token=). Errors: the finding, with its cause and cure.
  */
-int broker_device_check(struct broker *broker, struct bdf bdf, struct broker_device *ret_device);
+int broker_device_check(struct broker *broker, struct bdf bdf, bool has_token,
+			struct broker_device *ret_device);
 
 /*
  * Devices that the broker binds for this VM and gives back after it (managed=on). broker_manage() only says

@@ -216,7 +216,7 @@ void check_device(const struct host *host, const struct host_device *device, con
 		check_holders(host, device, scope ? scope->vm : 0, findings);
 		check_framebuffer(host, device, findings);
 	}
-	check_sriov(host, device, findings);
+	check_sriov(host, device, scope, findings);
 	check_interrupts(host, device, findings);
 	check_bars(host, device, findings);
 	check_reset(host, device, findings);

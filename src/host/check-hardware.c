@@ -233,7 +233,7 @@ void check_power(const struct host *host, const struct host_device *device, stru
 	}
 }
 
-static void check_virtual_function(const struct host *host, const struct host_device *device,
+static void check_virtual_function(const struct host *host, const struct host_device *device, bool has_token,
 				   struct findings *findings)
 {
 	char driver[64] = "";
@@ -246,23 +246,30 @@ static void check_virtual_function(const struct host *host, const struct host_de
 			    driver[0] ? driver : "no driver");
 		return;
 	}
+	if (has_token) {
+		findings_ok(findings, "sriov", "a virtual function of %s (%s), to be opened with a token",
+			    device->physical_function, driver);
+		return;
+	}
 	findings_obstacle(findings, "sriov", EACCES,
 			  "%s is a virtual function of %s, which is bound to %s itself: the kernel asks for "
-			  "the token that the physical function's user has set, and handfast has none",
+			  "the token that the physical function's user has set",
 			  device->text, device->physical_function, driver);
+	findings_cure(findings, "-device vfio-pci,host=%s,vf-token=UUID    (that token)", device->text);
 	findings_cure(findings, "handfast unbind %s    (its own driver can then make virtual functions anew)",
 		      device->physical_function);
 }
 
-void check_sriov(const struct host *host, const struct host_device *device, struct findings *findings)
+void check_sriov(const struct host *host, const struct host_device *device, const struct check_scope *scope,
+		 struct findings *findings)
 {
 	if (device->is_virtual_function)
-		check_virtual_function(host, device, findings);
+		check_virtual_function(host, device, scope && scope->has_token, findings);
 	else if (device->vf_count && driver_is_vfio(device->driver))
 		findings_warning(
 			findings, "sriov",
 			"a physical function with %u virtual functions: while a VM has one of those, "
-			"the kernel asks for a token, which handfast does not have",
+			"the kernel asks for the token that it was opened with (vf-token=)",
 			device->vf_count);
 	else if (device->vf_total)
 		findings_ok(findings, "sriov", "a physical function, %u of %u virtual functions made",

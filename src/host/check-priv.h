@@ -49,6 +49,7 @@ struct check_scope {
 	 * only binding shows (their nodes, who has them open) is not looked at. */
 	const struct bdf *bound;
 	size_t bound_count;
+	bool has_token; /* the VM opens the device with a VF token */
 };
 
 /* Whether a start binds the device of this name by itself. */
@@ -73,7 +74,8 @@ void check_bars(const struct host *host, const struct host_device *device, struc
 void check_reset(const struct host *host, const struct host_device *device, struct findings *findings);
 void check_power(const struct host *host, const struct host_device *device, struct findings *findings);
 void check_interrupts(const struct host *host, const struct host_device *device, struct findings *findings);
-void check_sriov(const struct host *host, const struct host_device *device, struct findings *findings);
+void check_sriov(const struct host *host, const struct host_device *device, const struct check_scope *scope,
+		 struct findings *findings);
 
 /* Why a member of a group does or does not block: "nobody works it". */
 const char *check_member_reason(const struct group_member *member);

@@ -40,8 +40,10 @@ struct vfio_iospace_ops {
 	int (*map)(struct vfio_iospace *space, iova_t iova, void *host, uint64_t length, unsigned flags);
 	/* Exactly what one map() mapped, or several neighbours as a whole. */
 	int (*unmap)(struct vfio_iospace *space, iova_t iova, uint64_t length);
-	/* Puts a device into the space and opens it. The descriptor stays the space's. */
-	int (*attach)(struct vfio_iospace *space, const struct broker_device *which, int *ret_device_fd);
+	/* Puts a device into the space and opens it, with a VF token or none (NULL). The descriptor stays the
+	 * space's. */
+	int (*attach)(struct vfio_iospace *space, const struct broker_device *which, const char *vf_token,
+		      int *ret_device_fd);
 	/* Nothing of the device is mapped or used any more. Closes it; after the last one nothing can be
 	 * mapped, and all that was is gone. */
 	void (*detach)(struct vfio_iospace *space, int device_fd);

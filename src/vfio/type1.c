@@ -15,6 +15,7 @@
  */
 #include <errno.h>
 #include <linux/vfio.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -272,22 +273,25 @@ static void group_close(struct type1 *type1, struct type1_group *group)
 	free(group);
 }
 
-static int device_fd_get(struct type1 *type1, const struct type1_group *group, const char *bdf)
+static int device_fd_get(struct type1 *type1, const struct type1_group *group, const char *bdf,
+			 const char *vf_token)
 {
-	char name[BDF_TEXT_SIZE];
+	char name[128];
 	int fd;
 
-	memcpy(name, bdf, sizeof(name));
+	/* Source: drivers/vfio/pci/vfio_pci_core.c, vfio_pci_core_match(). */
+	(void)snprintf(name, sizeof(name), "%s%s%s", bdf, vf_token ? " vf_token=" : "",
+		       vf_token ? vf_token : "");
 	fd = type1->sys->ioctl(group->fd, VFIO_GROUP_GET_DEVICE_FD, name);
 	if (fd >= 0)
 		return fd;
 	switch (errno) {
 	case EACCES:
-		error_sys(EACCES,
-			  "the kernel does not open %s: it is a virtual function that wants a VF token", bdf);
+		error_sys(EACCES, "the kernel does not open %s: %s", bdf,
+			  vf_token ? "that is not the VF token that its physical function was opened with"
+				   : "it is a virtual function that wants a VF token");
 		return error_try(
-			"bind the physical function to its own driver, or to a vfio driver that asks for no "
-			"token; tokens are not supported yet");
+			"vf-token=UUID, the same for the physical function and all its virtual ones");
 	case EAGAIN:
 		error_sys(EAGAIN,
 			  "the kernel does not open %s: something else is resetting or reconfiguring it",
@@ -298,7 +302,8 @@ static int device_fd_get(struct type1 *type1, const struct type1_group *group, c
 	}
 }
 
-static int type1_attach(struct vfio_iospace *space, const struct broker_device *which, int *ret_device_fd)
+static int type1_attach(struct vfio_iospace *space, const struct broker_device *which, const char *vf_token,
+			int *ret_device_fd)
 {
 	struct type1 *type1 = to_type1(space);
 	char bdf[BDF_TEXT_SIZE];
@@ -315,7 +320,7 @@ static int type1_attach(struct vfio_iospace *space, const struct broker_device *
 		if (error)
 			goto fail_group;
 	}
-	device->fd = device_fd_get(type1, group, bdf_format(which->bdf, bdf));
+	device->fd = device_fd_get(type1, group, bdf_format(which->bdf, bdf), vf_token);
 	if (device->fd < 0) {
 		error = device->fd;
 		goto fail_device;

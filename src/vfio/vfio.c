@@ -103,7 +103,8 @@ static void space_close(struct vfio *vfio)
 	vfio->space = NULL;
 }
 
-static int device_attach(struct vfio *vfio, const struct broker_device *which, struct holding *holding)
+static int device_attach(struct vfio *vfio, const struct broker_device *which, const char *vf_token,
+			 struct holding *holding)
 {
 	uint64_t need = 0;
 	char bdf[BDF_TEXT_SIZE];
@@ -113,7 +114,7 @@ static int device_attach(struct vfio *vfio, const struct broker_device *which, s
 	error = space_open(vfio, &need);
 	if (error)
 		return error;
-	error = vfio->space->ops->attach(vfio->space, which, &holding->fd);
+	error = vfio->space->ops->attach(vfio->space, which, vf_token, &holding->fd);
 	if (error)
 		goto fail_attach;
 	if (!vfio->holdings) {
@@ -170,7 +171,8 @@ static void device_close(struct vfio *vfio, struct holding *holding)
 	free(holding);
 }
 
-static int device_open(struct vfio *vfio, const struct broker_device *which, struct holding **ret_holding)
+static int device_open(struct vfio *vfio, const struct broker_device *which, const char *vf_token,
+		       struct holding **ret_holding)
 {
 	struct holding *holding = calloc(1, sizeof(*holding));
 	int error;
@@ -179,7 +181,7 @@ static int device_open(struct vfio *vfio, const struct broker_device *which, str
 		return error_set(ENOMEM, "no memory for a device");
 	holding->vfio = vfio;
 	holding->bdf = which->bdf;
-	error = device_attach(vfio, which, holding);
+	error = device_attach(vfio, which, vf_token, holding);
 	if (error) {
 		free(holding);
 		return error;
@@ -290,7 +292,7 @@ static int function_create(struct vfio *vfio, const struct vfio_pci_options *opt
 {
 	struct holding *holding = NULL;
 	struct error why;
-	int error = device_open(vfio, which, &holding);
+	int error = device_open(vfio, which, options->vf_token, &holding);
 
 	if (error)
 		return error;
@@ -318,7 +320,8 @@ int vfio_pci_create(struct vfio *vfio, const struct vfio_pci_options *options,
 	pthread_mutex_lock(&vfio->lock);
 	error = not_held(vfio, options->host);
 	if (!error)
-		error = broker_device_check(vfio->handles.broker, options->host, &which);
+		error = broker_device_check(vfio->handles.broker, options->host, options->vf_token != NULL,
+					    &which);
 	if (!error) {
 		error = function_create(vfio, options, &which, ret_function);
 		if (error)

@@ -35,7 +35,8 @@ struct vfio_pci_options {
 	const char *id; /* may be NULL */
 	struct bdf host;
 	bool multifunction;
-	bool no_p2p; /* the other devices of this VM do not reach its BARs by DMA */
+	const char *vf_token; /* a UUID; NULL: none */
+	bool no_p2p;	      /* the other devices of this VM do not reach its BARs by DMA */
 };
 
 /*

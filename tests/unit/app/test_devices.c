@@ -130,6 +130,30 @@ static void test_managed_devices(void **state)
 	free_plans(&plans);
 }
 
+static void test_keys_of_devices(void **state)
+{
+	static const char *const arguments[] = {
+		"vfio-pci,host=01:00.0,vf-token=00112233-4455-6677-8899-aABBccddeeff",
+		"vfio-pci,host=02:00.0,x-no-p2p=on",
+		"pcie-root-port,id=rp1,io-reserve=8k,mem-reserve=10M,pref64-reserve=64G",
+		"pcie-root-port,id=rp2,pref64-reserve=0",
+		NULL,
+	};
+	struct plans plans;
+
+	assert_int_equal(place(&plans, arguments), 0);
+	assert_string_equal(plans.plans[0].vf_token, "00112233-4455-6677-8899-aABBccddeeff");
+	assert_false(plans.plans[0].no_p2p);
+	assert_null(plans.plans[1].vf_token);
+	assert_true(plans.plans[1].no_p2p);
+	assert_int_equal(plans.plans[2].root_port.io_reserve, 8192);
+	assert_int_equal(plans.plans[2].root_port.mem_reserve, 10 << 20);
+	assert_int_equal(plans.plans[2].root_port.pref64_reserve, 64ull << 30);
+	assert_int_equal(plans.plans[3].root_port.io_reserve, PCI_RESERVE_AUTO);
+	assert_int_equal(plans.plans[3].root_port.pref64_reserve, 0);
+	free_plans(&plans);
+}
+
 static void test_refusals(void **state)
 {
 	static const struct {
@@ -145,6 +169,13 @@ static void test_refusals(void **state)
 		{ { "vfio-pci,host=01:00.0,managed=maybe" },
 		  -EINVAL,
 		  "cannot use managed=: 'maybe' is neither on nor off" },
+		{ { "vfio-pci,host=01:00.0,vf-token=00112233-4455-6677-8899-aabbccddeeff0" },
+		  -EINVAL,
+		  "vf-token=00112233-4455-6677-8899-aabbccddeeff0 is no UUID" },
+		{ { "vfio-pci,host=01:00.0,vf-token=00112233-4455" },
+		  -EINVAL,
+		  "vf-token=00112233-4455 is no UUID" },
+		{ { "pcie-root-port,id=a,pref64-reserve=much" }, -EINVAL, "" },
 		{ { "vfio-pci,host=01:00.0,x-vga=on" },
 		  -ENOTSUP,
 		  "-device vfio-pci: handfast does not support 'x-vga' yet: legacy VGA ranges are not passed "
@@ -209,6 +240,7 @@ int main(void)
 		cmocka_unit_test(test_the_mission_s_own_command_line),
 		cmocka_unit_test(test_places_what_has_no_addr),
 		cmocka_unit_test(test_managed_devices),
+		cmocka_unit_test(test_keys_of_devices),
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_a_full_root_bus),
 	};

@@ -194,6 +194,9 @@ static void test_device_that_does_not_answer(void **state)
 
 static void test_sriov(void **state)
 {
+	struct findings findings = { 0 };
+	struct host_device device;
+	bool with_token = false;
 	struct tree *tree = *state;
 	char target[PATH_MAX];
 
@@ -212,13 +215,23 @@ static void test_sriov(void **state)
 	tree_bind(tree, NIC, "vfio-pci");
 	assert_non_null(strstr(tree_device_story(tree, NIC),
 			       "w sriov: a physical function with 2 virtual functions: while a VM has one of "
-			       "those, the kernel asks for a token, which handfast does not have\n"));
+			       "those, the kernel asks for the token that it was opened with (vf-token=)\n"));
 	assert_non_null(
 		strstr(tree_device_story(tree, NVME),
 		       "X sriov: 0000:01:00.0 is a virtual function of 0000:02:00.0, which is bound to "
 		       "vfio-pci itself: the kernel asks for the token that the physical function's user "
-		       "has set, and handfast has none [handfast unbind 0000:02:00.0    (its own driver can "
-		       "then make virtual functions anew)]\n"));
+		       "has set [-device vfio-pci,host=0000:01:00.0,vf-token=UUID    (that token)\n"
+		       "handfast unbind 0000:02:00.0    (its own driver can then make virtual functions "
+		       "anew)]\n"));
+	/* As a start with a token finds it. */
+	device = tree_load(tree, NVME);
+	check_device(&tree->host, &device, &(struct check_scope){ .has_token = true }, &findings);
+	for (size_t i = 0; i < findings.count; i++) {
+		if (strcmp(findings.list[i].topic, "sriov") == 0)
+			with_token = findings.list[i].level == FINDING_OK;
+	}
+	assert_true(with_token);
+	findings_fini(&findings);
 }
 
 #define REGIONS "sys/kernel/iommu_groups/14/reserved_regions"

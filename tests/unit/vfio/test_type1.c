@@ -214,7 +214,7 @@ static void test_attach(void **state)
 	char expected[128];
 	int fd;
 
-	assert_int_equal(space->ops->attach(space, &which, &fd), 0);
+	assert_int_equal(space->ops->attach(space, &which, NULL, &fd), 0);
 	snprintf(expected, sizeof(expected), "open1 enter iommu kvm+%d device:0000:01:00.0 ",
 		 kernel.group_fd[1]);
 	story_expect(expected);
@@ -235,9 +235,9 @@ static void test_two_of_one_group(void **state)
 	struct broker_device a = device_at(1, 1), b = device_at(2, 1);
 	int fd_a, fd_b;
 
-	assert_int_equal(space->ops->attach(space, &a, &fd_a), 0);
+	assert_int_equal(space->ops->attach(space, &a, NULL, &fd_a), 0);
 	story_forget();
-	assert_int_equal(space->ops->attach(space, &b, &fd_b), 0);
+	assert_int_equal(space->ops->attach(space, &b, NULL, &fd_b), 0);
 	story_expect("device:0000:02:00.0 ");
 	space->ops->detach(space, fd_a);
 	story_expect("");
@@ -254,9 +254,9 @@ static void test_two_groups(void **state)
 	char expected[128];
 	int fd_a, fd_b;
 
-	assert_int_equal(space->ops->attach(space, &a, &fd_a), 0);
+	assert_int_equal(space->ops->attach(space, &a, NULL, &fd_a), 0);
 	story_forget();
-	assert_int_equal(space->ops->attach(space, &b, &fd_b), 0);
+	assert_int_equal(space->ops->attach(space, &b, NULL, &fd_b), 0);
 	/* The container has its IOMMU already. */
 	snprintf(expected, sizeof(expected), "open2 enter kvm+%d device:0000:02:00.0 ", kernel.group_fd[2]);
 	story_expect(expected);
@@ -264,7 +264,7 @@ static void test_two_groups(void **state)
 	space->ops->detach(space, fd_b);
 	story_forget();
 	/* After the last one left it needs it again. */
-	assert_int_equal(space->ops->attach(space, &b, &fd_b), 0);
+	assert_int_equal(space->ops->attach(space, &b, NULL, &fd_b), 0);
 	snprintf(expected, sizeof(expected), "open2 enter iommu kvm+%d device:0000:02:00.0 ",
 		 kernel.group_fd[2]);
 	story_expect(expected);
@@ -277,12 +277,12 @@ static void test_not_viable(void **state)
 	int fd;
 
 	kernel.status = 0;
-	assert_int_equal(space->ops->attach(space, &which, &fd), -EPERM);
+	assert_int_equal(space->ops->attach(space, &which, NULL, &fd), -EPERM);
 	assert_non_null(strstr(error_get()->because, "IOMMU group 1 is not viable"));
 	assert_non_null(strstr(error_get()->remedy, "handfast check 0000:01:00.0"));
 	assert_false(is_open(kernel.group_fd[1]));
 	kernel.status = VFIO_GROUP_FLAGS_VIABLE | VFIO_GROUP_FLAGS_CONTAINER_SET;
-	assert_int_equal(space->ops->attach(space, &which, &fd), -EBUSY);
+	assert_int_equal(space->ops->attach(space, &which, NULL, &fd), -EBUSY);
 	story_forget();
 }
 
@@ -292,7 +292,7 @@ static void test_no_interrupt_remapping(void **state)
 	int fd;
 
 	kernel.set_iommu = EPERM;
-	assert_int_equal(space->ops->attach(space, &which, &fd), -EPERM);
+	assert_int_equal(space->ops->attach(space, &which, NULL, &fd), -EPERM);
 	story_expect("open1 enter iommu leave ");
 	assert_non_null(strstr(error_get()->because, "no interrupt remapping"));
 	assert_null(strstr(error_get()->remedy, "allow_unsafe_interrupts"));
@@ -304,9 +304,9 @@ static void test_second_group_does_not_fit(void **state)
 	struct broker_device a = device_at(1, 1), b = device_at(2, 2);
 	int fd, other;
 
-	assert_int_equal(space->ops->attach(space, &a, &fd), 0);
+	assert_int_equal(space->ops->attach(space, &a, NULL, &fd), 0);
 	kernel.set_container = EINVAL;
-	assert_int_equal(space->ops->attach(space, &b, &other), -EINVAL);
+	assert_int_equal(space->ops->attach(space, &b, NULL, &other), -EINVAL);
 	assert_non_null(strstr(error_get()->because, "group 2 cannot share the address space"));
 	assert_false(is_open(kernel.group_fd[2]));
 	assert_true(is_open(fd));
@@ -317,18 +317,26 @@ static void test_second_group_does_not_fit(void **state)
 static void test_device_refused(void **state)
 {
 	struct broker_device which = device_at(1, 1);
-	char expected[128];
+	char expected[192];
 	int fd;
 
 	kernel.device = EACCES;
-	assert_int_equal(space->ops->attach(space, &which, &fd), -EACCES);
+	assert_int_equal(space->ops->attach(space, &which, NULL, &fd), -EACCES);
 	snprintf(expected, sizeof(expected), "open1 enter iommu kvm+%d device:0000:01:00.0 kvm-%d leave ",
 		 kernel.group_fd[1], kernel.group_fd[1]);
 	story_expect(expected);
-	assert_non_null(strstr(error_get()->because, "VF token"));
+	assert_non_null(strstr(error_get()->because, "wants a VF token"));
 	assert_false(is_open(kernel.group_fd[1]));
+	assert_int_equal(space->ops->attach(space, &which, "00112233-4455-6677-8899-aabbccddeeff", &fd),
+			 -EACCES);
+	assert_non_null(strstr(error_get()->because, "not the VF token"));
+	snprintf(expected, sizeof(expected),
+		 "open1 enter iommu kvm+%d device:0000:01:00.0 vf_token=00112233-4455-6677-8899-aabbccddeeff "
+		 "kvm-%d leave ",
+		 kernel.group_fd[1], kernel.group_fd[1]);
+	story_expect(expected);
 	kernel.device = ENODEV;
-	assert_int_equal(space->ops->attach(space, &which, &fd), -ENODEV);
+	assert_int_equal(space->ops->attach(space, &which, NULL, &fd), -ENODEV);
 	story_forget();
 }
 
@@ -337,7 +345,7 @@ static void test_group_busy(void **state)
 	struct broker_device which = device_at(1, 99);
 	int fd;
 
-	assert_int_equal(space->ops->attach(space, &which, &fd), -EBUSY);
+	assert_int_equal(space->ops->attach(space, &which, NULL, &fd), -EBUSY);
 	assert_non_null(strstr(error_get()->because, "process 1"));
 }
 
@@ -386,11 +394,11 @@ static void test_reset_of_a_bus(void **state)
 	struct vfio_reset_members members;
 	int fd_a, fd_b;
 
-	assert_int_equal(space->ops->attach(space, &a, &fd_a), 0);
+	assert_int_equal(space->ops->attach(space, &a, NULL, &fd_a), 0);
 	/* A group that is somebody else's. */
 	assert_int_equal(space->ops->reset_members(space, fd_a, &members), -EPERM);
 	assert_string_equal(error_get()->because, "0000:04:02.0 on the same bus is not this VM's");
-	assert_int_equal(space->ops->attach(space, &b, &fd_b), 0);
+	assert_int_equal(space->ops->attach(space, &b, NULL, &fd_b), 0);
 	story_forget();
 	assert_int_equal(space->ops->reset_members(space, fd_a, &members), 0);
 	assert_int_equal(members.count, 3);

@@ -36,7 +36,8 @@ static int result(int errnum, const char *word)
 	return errnum ? error_set(errnum, "%s fails", word) : 0;
 }
 
-int broker_device_check(struct broker *broker, struct bdf bdf, struct broker_device *ret_device)
+int broker_device_check(struct broker *broker, struct bdf bdf, bool has_token,
+			struct broker_device *ret_device)
 {
 	*ret_device = (struct broker_device){ .bdf = bdf, .group = 1, .vendor = 0x8086, .device = 0x10d3 };
 	return result(fails.check, "check") ? error_tried("assign 0000:01:00.0") : 0; /* as the broker does */
@@ -56,7 +57,8 @@ int broker_allow_memlock(struct broker *broker, uint64_t bytes)
 	return result(fails.memlock, "memlock");
 }
 
-static int space_attach(struct vfio_iospace *space, const struct broker_device *which, int *ret_device_fd)
+static int space_attach(struct vfio_iospace *space, const struct broker_device *which, const char *vf_token,
+			int *ret_device_fd)
 {
 	*ret_device_fd = 100 + which->bdf.bus;
 	return result(fails.attach, "attach");
