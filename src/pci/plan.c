@@ -108,7 +108,7 @@ static void reserve_room(const struct pci_plan *plan, struct pci_plan_bus *bus, 
 
 	bus->fixed[space] = wanted != PCI_RESERVE_AUTO;
 	if (bus->fixed[space])
-		bus->reserve[space] = wanted;
+		bus->reserve[space] = wanted < TOO_LARGE ? wanted : TOO_LARGE;
 	else if (empty && (space != PCI_SPACE_PREF || plan->windows->mmio64.size > 0))
 		bus->reserve[space] = spaces[space].reserve;
 }

@@ -70,6 +70,12 @@ struct vfio_config {
 	enum vfio_line line;
 };
 
+/* Whether two stretches of configuration space share a byte. */
+static inline bool vfio_config_touches(unsigned offset, unsigned size, unsigned at, unsigned length)
+{
+	return offset < at + length && at < offset + size;
+}
+
 /* Reads the device's registers and lays out what the guest sees. Errors: EIO where the device does not
  * answer (all-ones), ENOTSUP where it is no endpoint. */
 int vfio_config_init(struct vfio_config *config, struct vfio_device *device);

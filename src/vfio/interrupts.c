@@ -84,20 +84,15 @@ static void mode_follow(struct vfio_interrupts *interrupts)
 	mode_enter(interrupts, wanted);
 }
 
-static bool touches(unsigned offset, unsigned size, unsigned at, unsigned length)
-{
-	return offset < at + length && at < offset + size;
-}
-
 void vfio_interrupts_follow(struct vfio_interrupts *interrupts, unsigned offset, unsigned size)
 {
 	struct vfio_msi *msi = &interrupts->msi;
 	struct vfio_msix *msix = &interrupts->msix;
 	unsigned at = interrupts->config->msix + PCI_MSIX_FLAGS;
 
-	if (msix->entries && touches(offset, size, at, 2))
+	if (msix->entries && vfio_config_touches(offset, size, at, 2))
 		vfio_msix_control(msix, pci_config_get(&interrupts->config->shown, at, 2));
-	else if (msi->messages && touches(offset, size, msi->at, vfio_msi_length(msi)))
+	else if (msi->messages && vfio_config_touches(offset, size, msi->at, vfio_msi_length(msi)))
 		vfio_msi_follow(msi);
 	else
 		return;
@@ -108,7 +103,7 @@ void vfio_interrupts_show(struct vfio_interrupts *interrupts, unsigned offset, u
 {
 	struct vfio_msi *msi = &interrupts->msi;
 
-	if (msi->messages && touches(offset, size, msi->at, vfio_msi_length(msi)))
+	if (msi->messages && vfio_config_touches(offset, size, msi->at, vfio_msi_length(msi)))
 		vfio_msi_show_pending(msi);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Theory of operation. The guest's state is the capability's registers in configuration space, all of them
- * ours. As for MSI-X it is changed first, and then reconcile() brings the host's (vectors.c) to it.
+ * ours. As for MSI-X it is changed first, and then vfio_msi_follow() brings the host's (vectors.c) to it.
  *
  * A device that gets fewer messages than it asks for folds them together as it likes, so that nobody could
  * tell which one an interrupt was. The host may have fewer than the device (one, without interrupt
@@ -67,12 +67,13 @@ static struct kvm_msi message_of(const struct vfio_msi *msi, unsigned message, u
 	return (struct kvm_msi){ .address = address, .data = (data & ~(wanted - 1)) | message };
 }
 
-static void reconcile(struct vfio_msi *msi)
+void vfio_msi_follow(struct vfio_msi *msi)
 {
 	unsigned wanted = messages_wanted(msi);
 	uint32_t masked = msi->maskable ? pci_config_get(msi->shown, mask_at(msi), 4) : 0;
 
-	if (!msi->live)
+	/* Not enabled: about to be left, and nothing of what was held back may get out. */
+	if (!msi->live || !vfio_msi_enabled(msi))
 		return;
 	if (msi->vectors.on && msi->vectors.wanted != wanted)
 		vfio_vectors_off(&msi->vectors);
@@ -87,17 +88,12 @@ static void reconcile(struct vfio_msi *msi)
 	}
 }
 
-void vfio_msi_follow(struct vfio_msi *msi)
-{
-	reconcile(msi);
-}
-
 void vfio_msi_live(struct vfio_msi *msi, bool live)
 {
 	msi->live = live;
 	if (!live)
 		vfio_vectors_off(&msi->vectors);
-	reconcile(msi);
+	vfio_msi_follow(msi);
 }
 
 void vfio_msi_show_pending(struct vfio_msi *msi)

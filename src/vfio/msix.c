@@ -40,7 +40,8 @@ static struct kvm_msi entry_message(const struct vfio_msix *msix, unsigned vecto
 /* Brings the host's state of vectors [first, first + count) to what the guest's asks for. */
 static void reconcile(struct vfio_msix *msix, unsigned first, unsigned count)
 {
-	if (!msix->live)
+	/* About to be left: nothing of what was held back may get out. */
+	if (!msix->live || !msix->enable)
 		return;
 	if (!msix->vectors.on) {
 		vfio_vectors_on(&msix->vectors, msix->entries);

@@ -22,12 +22,6 @@ static struct vfio_pci *to_vfio(struct pci_function *function)
 	return (struct vfio_pci *)function;
 }
 
-/* Two stretches of configuration space share a byte. */
-static bool touches(unsigned offset, unsigned size, unsigned at, unsigned length)
-{
-	return offset < at + length && at < offset + size;
-}
-
 /* A function learns where it sits when it is attached; nothing tells it, so it looks. */
 static void place(struct vfio_pci *pci)
 {
@@ -82,13 +76,13 @@ static void plain_write(struct vfio_pci *pci, unsigned offset, unsigned size, ui
 {
 	uint32_t command = pci_config_get(&pci->config.shown, PCI_COMMAND, 2);
 
-	if (pci->config.pm && touches(offset, size, pci->config.pm + PCI_PM_CTRL, 1))
+	if (pci->config.pm && vfio_config_touches(offset, size, pci->config.pm + PCI_PM_CTRL, 1))
 		power_write(pci, offset, size, value);
 	else
 		vfio_config_write(&pci->config, offset, size, value);
-	if (touches(offset, size, PCI_COMMAND, 2))
+	if (vfio_config_touches(offset, size, PCI_COMMAND, 2))
 		command_follow(pci, command);
-	if (touches(offset, size, PCI_BASE_ADDRESS_0, 4 * PCI_BARS))
+	if (vfio_config_touches(offset, size, PCI_BASE_ADDRESS_0, 4 * PCI_BARS))
 		pci_bars_update(&pci->registers);
 	vfio_interrupts_follow(&pci->interrupts, offset, size);
 }

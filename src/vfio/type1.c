@@ -302,19 +302,27 @@ static int device_fd_get(struct type1 *type1, const struct type1_group *group, c
 	}
 }
 
+/* NULL: it is not in the container. */
+static struct type1_group *group_find(const struct type1 *type1, uint32_t number)
+{
+	struct type1_group *group = type1->groups;
+
+	while (group && group->number != number)
+		group = group->next;
+	return group;
+}
+
 static int type1_attach(struct vfio_iospace *space, const struct broker_device *which, const char *vf_token,
 			int *ret_device_fd)
 {
 	struct type1 *type1 = to_type1(space);
 	char bdf[BDF_TEXT_SIZE];
 	struct type1_device *device = calloc(1, sizeof(*device));
-	struct type1_group *group = type1->groups;
+	struct type1_group *group = group_find(type1, which->group);
 	int error;
 
 	if (!device)
 		return error_set(ENOMEM, "no memory for a device");
-	while (group && group->number != which->group)
-		group = group->next;
 	if (!group) {
 		error = group_open(type1, which, &group);
 		if (error)
@@ -379,15 +387,6 @@ static int reset_info(struct type1 *type1, int device_fd, struct reset_request *
 	if (errno == ENODEV)
 		return error_set(ENOTTY, "its bus has no reset of its own");
 	return error_sys(errno, "VFIO_DEVICE_GET_PCI_HOT_RESET_INFO");
-}
-
-static const struct type1_group *group_find(const struct type1 *type1, uint32_t number)
-{
-	const struct type1_group *group = type1->groups;
-
-	while (group && group->number != number)
-		group = group->next;
-	return group;
 }
 
 static int type1_reset_members(struct vfio_iospace *space, int device_fd,

@@ -448,6 +448,10 @@ static void what_the_user_wants_does_not_give_way(void **state)
 		       "  because: the PCI window above 4 GiB has 64 GiB in all, 0 bytes of them taken\n"
 		       "           the PCI window below 4 GiB has 1536 MiB in all, 0 bytes of them taken\n"
 		       "  try:     a smaller pref64-reserve=, or none");
+	/* Larger than there are addresses. */
+	add_port_with(machine, 4, 0, "pcie.3", 0, 0, PCI_RESERVE_AUTO - 1);
+	assert_int_equal(pci_assign(machine->root, &usual), -ENOSPC);
+	assert_non_null(strstr(error_get()->tried, "'pcie.3'"));
 }
 
 static void prefetchable_bars_go_below_where_nothing_is_above(void **state)

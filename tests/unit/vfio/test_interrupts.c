@@ -117,6 +117,24 @@ static void test_many_times(void **state)
 	}
 }
 
+static void use_entry(unsigned vector)
+{
+	static const uint8_t entry[16] = { 0x00, 0x00, 0xe0, 0xfe, 0, 0, 0, 0, 0x41 };
+
+	vfio_msix_table_write(&interrupts.msix, vector * sizeof(entry), entry, sizeof(entry));
+}
+
+/* Masked by the same register: what the mask held back does not get out by switching the whole off. */
+static void test_off_and_unmasked_at_once(void **state)
+{
+	vfio_interrupts_start(&interrupts, 16);
+	set_msix(MSIX_ON | PCI_MSIX_FLAGS_MASKALL);
+	use_entry(3);
+	story_forget();
+	set_msix(0);
+	story_expect("config[4+2]=0 irqs-off config[4+2]=400 line+16 intx[0+1*] intx-unmask config[4+2]=0 ");
+}
+
 /* What is written before the function has its place takes effect when it has it. */
 static void test_before_its_place(void **state)
 {
@@ -189,6 +207,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_line, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_from_each_to_each, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_many_times, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_off_and_unmasked_at_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_before_its_place, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_disabled_by_the_guest, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_line_that_cannot_be_had, setup, teardown),
