@@ -29,6 +29,17 @@
 #define MACHINE_REQUEST_RESET	  1u
 #define MACHINE_REQUEST_POWER_OFF 2u
 #define MACHINE_REQUEST_FAILED	  4u
+/* And what somebody outside asks for. */
+#define MACHINE_REQUEST_HOST_RESET 8u
+
+/* QEMU's run states, of which these are enough: see machine_state_name(). */
+enum machine_state {
+	MACHINE_PRELAUNCH, /* at its beginning, or reset while it stood still; not started */
+	MACHINE_RUNNING,
+	MACHINE_PAUSED,
+	MACHINE_INTERNAL_ERROR, /* stopped by an error: goes on only after a reset */
+	MACHINE_SHUTDOWN,	/* at its end */
+};
 
 struct machine {
 	const struct options *options;
@@ -66,6 +77,7 @@ struct machine {
 	struct pm *pm;
 	struct i8042 *i8042;
 
+	enum machine_state state; /* the main thread's */
 	atomic_uint requests;
 	struct loop_source request_source; /* an eventfd */
 	struct loop_source signal_source;  /* a signalfd */
@@ -79,12 +91,33 @@ struct machine {
  * devices with managed=on. */
 int machine_check(struct machine *machine);
 
+/*
+ * machine-state.c: does the guest run? Main thread only.
+ *
+ * machine_pause() stops all vCPUs and returns when they stand still, which an access that is at work may take
+ * its time for. A machine that stands still already keeps its state. What assigned devices do to memory goes
+ * on, and so does time: the guest is told that it stood still (KVM_KVMCLOCK_CTRL), so that its watchdogs keep
+ * quiet.
+ */
+void machine_pause(struct machine *machine, enum machine_state state);
+/* Lets it go on. Does nothing while it runs. Errors: EBUSY after an error that only a reset mends. */
+int machine_resume(struct machine *machine);
+/* As power-off and power-on. A guest that runs is started anew; one that stands still is at its beginning
+ * then and goes on standing still. */
+int machine_reset(struct machine *machine);
+/* For good: nothing runs after it. */
+void machine_shut_down(struct machine *machine);
+/* As QEMU calls it: "running", "paused", ... */
+const char *machine_state_name(enum machine_state state);
+
 /* machine-run.c: what devices and vCPUs call. */
 extern const struct dev_machine_ops machine_dev_ops;
 extern const struct kvm_vcpu_ops machine_vcpu_ops;
 int machine_watch(struct machine *machine); /* signals and requests */
 void machine_unwatch(struct machine *machine);
 int machine_load(struct machine *machine); /* memory and processors as at power-on */
+/* Has the main thread do what these MACHINE_REQUEST_ bits say, soon. Any thread; never blocks. */
+void machine_request(struct machine *machine, unsigned bits);
 /* For long work before machine_run(): an ending signal that has come takes its default action now, after
  * managed devices have been given back. No device is open. */
 void machine_die_if_signalled(struct machine *machine);

@@ -18,7 +18,7 @@
  * allocates. The main thread waits until every vCPU has stopped and then does what was asked.
  */
 
-static void request(struct machine *machine, unsigned bits)
+void machine_request(struct machine *machine, unsigned bits)
 {
 	uint64_t one = 1;
 	ssize_t ignored;
@@ -32,12 +32,12 @@ static void request(struct machine *machine, unsigned bits)
 
 static void dev_reset(void *opaque)
 {
-	request(opaque, MACHINE_REQUEST_RESET);
+	machine_request(opaque, MACHINE_REQUEST_RESET);
 }
 
 static void dev_power_off(void *opaque)
 {
-	request(opaque, MACHINE_REQUEST_POWER_OFF);
+	machine_request(opaque, MACHINE_REQUEST_POWER_OFF);
 }
 
 const struct dev_machine_ops machine_dev_ops = { .reset = dev_reset, .power_off = dev_power_off };
@@ -76,13 +76,13 @@ static void vcpu_ended(void *opaque, struct kvm_vcpu *vcpu, enum kvm_vcpu_end en
 
 	if (end == KVM_VCPU_END_TRIPLE_FAULT) {
 		log_info("vCPU %u: triple fault", kvm_vcpu_index(vcpu));
-		request(machine, MACHINE_REQUEST_RESET);
+		machine_request(machine, MACHINE_REQUEST_RESET);
 		return;
 	}
 	/* The first failure is the one that is told. */
 	if (!atomic_flag_test_and_set(&machine->failed))
 		machine->failure = *error_get();
-	request(machine, MACHINE_REQUEST_FAILED);
+	machine_request(machine, MACHINE_REQUEST_FAILED);
 }
 
 const struct kvm_vcpu_ops machine_vcpu_ops = {
@@ -92,20 +92,6 @@ const struct kvm_vcpu_ops machine_vcpu_ops = {
 	.pio_write = pio_write,
 	.ended = vcpu_ended,
 };
-
-static void run_vcpus(struct machine *machine)
-{
-	for (unsigned i = 0; i < machine->vcpu_count; i++)
-		kvm_vcpu_run(machine->vcpus[i]);
-}
-
-static void stop_vcpus(struct machine *machine)
-{
-	for (unsigned i = 0; i < machine->vcpu_count; i++)
-		kvm_vcpu_stop(machine->vcpus[i]);
-	for (unsigned i = 0; i < machine->vcpu_count; i++)
-		kvm_vcpu_wait_stopped(machine->vcpus[i]);
-}
 
 int machine_load(struct machine *machine)
 {
@@ -153,19 +139,6 @@ int machine_load(struct machine *machine)
 	return error;
 }
 
-static int reset(struct machine *machine)
-{
-	int error;
-
-	log_info("the guest resets");
-	pci_bus_reset(machine->root_bus);
-	serial_reset(machine->serial);
-	rtc_reset(machine->rtc);
-	pm_reset(machine->pm);
-	error = kvm_vm_reset(machine->vm);
-	return error == 0 ? machine_load(machine) : error;
-}
-
 static void fail(struct machine *machine, const struct error *failure)
 {
 	if (!atomic_flag_test_and_set(&machine->failed))
@@ -184,7 +157,6 @@ static void on_request(struct loop_source *source, uint32_t events)
 	(void)ignored;
 	if (requests == 0)
 		return;
-	stop_vcpus(machine);
 	if (requests & MACHINE_REQUEST_FAILED) {
 		fail(machine, &machine->failure);
 	} else if (requests & MACHINE_REQUEST_POWER_OFF || machine->options->no_reboot) {
@@ -192,11 +164,10 @@ static void on_request(struct loop_source *source, uint32_t events)
 				 ? "the guest powered off"
 				 : "the guest resets: ending, as -no-reboot says");
 		loop_stop(machine->loop);
-	} else if (reset(machine) < 0) {
-		error_tried("reset the machine");
-		fail(machine, error_get());
 	} else {
-		run_vcpus(machine);
+		log_info(requests & MACHINE_REQUEST_RESET ? "the guest resets" : "the guest is reset");
+		if (machine_reset(machine) < 0)
+			fail(machine, error_get());
 	}
 }
 
@@ -293,9 +264,10 @@ int machine_run(struct machine *machine, int *ret_signal)
 {
 	int error;
 
-	run_vcpus(machine);
-	error = loop_run(machine->loop);
-	stop_vcpus(machine);
+	error = machine_resume(machine);
+	if (error == 0)
+		error = loop_run(machine->loop);
+	machine_shut_down(machine);
 	tell_statistics(machine);
 	if (error < 0)
 		return error;
