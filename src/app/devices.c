@@ -62,24 +62,13 @@ static int create_root_port(const struct device_handles *handles, const struct d
 	return pci_root_port_create(handles->machine_lock, &plan->root_port, ret_function);
 }
 
-static bool is_uuid(const char *text)
-{
-	for (unsigned i = 0; i < 36; i++) {
-		bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-
-		if (dash ? text[i] != '-' : !isxdigit((unsigned char)text[i]))
-			return false;
-	}
-	return text[36] == '\0';
-}
-
 static int take_token(struct keyvals *keyvals, struct device_plan *plan)
 {
 	const char *token = keyvals_take(keyvals, "vf-token");
 
 	if (!token)
 		return 0;
-	if (!is_uuid(token)) {
+	if (!uuid_valid(token)) {
 		error_set(EINVAL, "vf-token=%s is no UUID", token);
 		return error_try("uuidgen    (makes one, as 00112233-4455-6677-8899-aabbccddeeff)");
 	}
@@ -90,14 +79,16 @@ static int take_token(struct keyvals *keyvals, struct device_plan *plan)
 static int plan_vfio_pci(struct keyvals *keyvals, struct device_plan *plan)
 {
 	const char *host = keyvals_take(keyvals, "host");
+	struct bdf bdf;
 	int error;
 
 	if (!host) {
 		error_set(EINVAL, "it does not say which device of the host");
 		return error_try("add host=DDDD:BB:DD.F (`handfast list` shows the devices)");
 	}
-	if (bdf_parse(host, &plan->host) < 0)
+	if (bdf_parse(host, &bdf) < 0)
 		return -error_get()->errnum;
+	plan->host = host_id_of(bdf);
 	error = keyvals_take_bool(keyvals, "managed", &plan->managed);
 	if (error == 0)
 		error = keyvals_take_bool(keyvals, "x-no-p2p", &plan->no_p2p);
@@ -364,11 +355,11 @@ int device_print_help(const char *argument)
 
 const char *device_plan_name(const struct device_plan *plan, char *ret_text, size_t size)
 {
-	char bdf[BDF_TEXT_SIZE];
+	char host[HOST_ID_TEXT_SIZE];
 
 	if (plan->id)
 		snprintf(ret_text, size, "%s '%s'", plan->kind->name, plan->id);
 	else
-		snprintf(ret_text, size, "%s %s", plan->kind->name, bdf_format(plan->host, bdf));
+		snprintf(ret_text, size, "%s %s", plan->kind->name, host_id_format(&plan->host, host));
 	return ret_text;
 }

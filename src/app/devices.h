@@ -25,7 +25,7 @@ struct device_plan {
 	uint8_t devfn; /* valid where placed */
 	bool multifunction;
 	struct pci_root_port_options root_port;
-	struct bdf host;
+	struct host_id host;
 	bool managed; /* bound before the start, given back after the end */
 	bool no_p2p;
 	char *vf_token; /* NULL: none */

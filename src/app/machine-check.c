@@ -108,7 +108,7 @@ static int check_devices(struct machine *machine, bool managed_only)
 
 		if (!plan->kind->host_device || (managed_only && !plan->managed))
 			continue;
-		error = broker_device_check(machine->broker, plan->host, plan->vf_token != NULL, &device);
+		error = broker_device_check(machine->broker, &plan->host, plan->vf_token != NULL, &device);
 		if (error < 0)
 			return error;
 	}
@@ -125,7 +125,7 @@ static int name_managed(struct machine *machine)
 		return error_sys(ENOMEM, "devices");
 	for (unsigned i = 0; i < machine->plan_count; i++) {
 		if (machine->plans[i].managed)
-			list[count++] = machine->plans[i].host;
+			list[count++] = machine->plans[i].host.bdf;
 	}
 	error = count ? broker_manage(machine->broker, list, count) : 0;
 	free(list);

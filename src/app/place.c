@@ -129,7 +129,7 @@ static int root_port_elsewhere(const struct device_plan *plan)
 
 static int check_ids(const struct device_plan *plans, unsigned count)
 {
-	char bdf[BDF_TEXT_SIZE];
+	char host[HOST_ID_TEXT_SIZE];
 
 	for (unsigned i = 0; i < count; i++) {
 		if (plans[i].id && strcmp(plans[i].id, "pcie.0") == 0)
@@ -141,9 +141,9 @@ static int check_ids(const struct device_plan *plans, unsigned count)
 				return error_try("give each -device an id= of its own");
 			}
 			if (plans[i].kind->host_device && plans[k].kind->host_device &&
-			    bdf_equal(plans[i].host, plans[k].host)) {
+			    host_id_equal(&plans[i].host, &plans[k].host)) {
 				error_set(EEXIST, "another -device takes it already");
-				error_tried("assign %s twice", bdf_format(plans[i].host, bdf));
+				error_tried("assign %s twice", host_id_format(&plans[i].host, host));
 				return error_try("name each device of the host once");
 			}
 		}

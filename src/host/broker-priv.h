@@ -10,6 +10,7 @@
 
 #include "base/bdf.h"
 #include "base/error.h"
+#include "base/host_id.h"
 #include "host/broker.h"
 #include "host/host-priv.h"
 
@@ -30,7 +31,7 @@ enum broker_verb {
 struct broker_request {
 	uint32_t verb; /* enum broker_verb */
 	uint32_t group;
-	struct bdf bdf;
+	struct host_id id;
 	bool has_token; /* BROKER_DEVICE_CHECK */
 	uint64_t bytes;
 	char what[64];

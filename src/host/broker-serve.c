@@ -161,10 +161,10 @@ static int device_check(const struct server *server, const struct broker_request
 	struct findings findings = { 0 };
 	struct host_device device;
 	char text[256];
-	int error = device_load(host, request->bdf, &device);
+	int error = device_load(host, request->id.bdf, &device);
 
 	if (error)
-		return error_tried("assign %s", bdf_format(request->bdf, text));
+		return error_tried("assign %s", host_id_format(&request->id, text));
 	check_assignable(host, &device, &scope, &findings);
 	error = findings_error(&findings);
 	findings_fini(&findings);
@@ -175,7 +175,7 @@ static int device_check(const struct server *server, const struct broker_request
 		error_load(&refusal);
 		return error_tried("assign %s", text);
 	}
-	ret_device->bdf = device.bdf;
+	ret_device->id = host_id_of(device.bdf);
 	ret_device->group = device.group;
 	ret_device->vendor = device.vendor;
 	ret_device->device = device.device;
@@ -186,7 +186,7 @@ static int device_title(const struct host *host, const struct broker_request *re
 			size_t size)
 {
 	struct host_device device;
-	int error = device_load(host, request->bdf, &device);
+	int error = device_load(host, request->id.bdf, &device);
 
 	if (!error)
 		check_device_title(host, &device, ret_text, size);

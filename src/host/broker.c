@@ -160,10 +160,10 @@ int broker_open_file(struct broker *broker, const char *what, const char *path, 
 	return ask(broker, &request, NULL, ret_fd);
 }
 
-int broker_device_check(struct broker *broker, struct bdf bdf, bool has_token,
+int broker_device_check(struct broker *broker, const struct host_id *id, bool has_token,
 			struct broker_device *ret_device)
 {
-	struct broker_request request = { .verb = BROKER_DEVICE_CHECK, .bdf = bdf, .has_token = has_token };
+	struct broker_request request = { .verb = BROKER_DEVICE_CHECK, .id = *id, .has_token = has_token };
 	struct broker_answer answer;
 	int error = ask(broker, &request, &answer, NULL);
 
@@ -195,15 +195,15 @@ int broker_bind_managed(struct broker *broker)
 	return error;
 }
 
-const char *broker_device_title(struct broker *broker, struct bdf bdf, char *ret_text, size_t size)
+const char *broker_device_title(struct broker *broker, const struct host_id *id, char *ret_text, size_t size)
 {
-	struct broker_request request = { .verb = BROKER_DEVICE_TITLE, .bdf = bdf };
+	struct broker_request request = { .verb = BROKER_DEVICE_TITLE, .id = *id };
 	struct error kept = *error_get();
 	struct broker_answer answer;
-	char text[BDF_TEXT_SIZE];
+	char text[HOST_ID_TEXT_SIZE];
 
 	if (ask(broker, &request, &answer, NULL))
-		(void)text_copy(ret_text, size, bdf_format(bdf, text));
+		(void)text_copy(ret_text, size, host_id_format(id, text));
 	else
 		(void)text_copy(ret_text, size, answer.text);
 	error_load(&kept);

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "base/bdf.h"
+#include "base/host_id.h"
 
 struct broker;
 
@@ -39,7 +40,7 @@ int broker_open_file(struct broker *broker, const char *what, const char *path, 
 
 /* What the broker found out about a device. */
 struct broker_device {
-	struct bdf bdf;
+	struct host_id id;
 	uint32_t group; /* IOMMU group */
 	uint16_t vendor;
 	uint16_t device;
@@ -50,7 +51,7 @@ struct broker_device {
  * to a VFIO driver, node accessible, not in use by another VM) without changing anything. has_token: it is
  * opened with a VF token (vf-token=). Errors: the finding, with its cause and cure.
  */
-int broker_device_check(struct broker *broker, struct bdf bdf, bool has_token,
+int broker_device_check(struct broker *broker, const struct host_id *id, bool has_token,
 			struct broker_device *ret_device);
 
 /*
@@ -66,8 +67,8 @@ int broker_bind_managed(struct broker *broker);
 
 /* "0000:01:00.0 (8086:10d3 Intel Corporation 82574L Gigabit Network Connection)", for messages: reading
  * pci.ids takes tens of milliseconds, so that is done when something failed. Where the broker cannot say, the
- * BDF alone; the calling thread's error record stays as it is. Returns ret_text. */
-const char *broker_device_title(struct broker *broker, struct bdf bdf, char *ret_text, size_t size);
+ * name alone; the calling thread's error record stays as it is. Returns ret_text. */
+const char *broker_device_title(struct broker *broker, const struct host_id *id, char *ret_text, size_t size);
 
 /* /dev/vfio/vfio. */
 int broker_open_container(struct broker *broker, int *ret_fd);

@@ -30,7 +30,7 @@ struct vfio_bar {
 	bool readable;
 	bool writable;
 	struct mem_io io;
-	char name[48];
+	char name[VFIO_DEVICE_NAME_SIZE + 18];
 	void *reserved; /* user addresses, NULL: nothing of it is mapped */
 	size_t reserved_size;
 	unsigned pieces;

@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define VFIO_DEVICE_NAME_SIZE 32
+#define VFIO_DEVICE_NAME_SIZE 40
 #define VFIO_REGION_AREAS_MAX 32
 
 /* A stretch of a region, in bytes from its start. */
@@ -81,7 +81,7 @@ struct vfio_device_ops {
 /* Embedded at the start of each implementation; its maker fills in all of it. */
 struct vfio_device {
 	const struct vfio_device_ops *ops;
-	char name[VFIO_DEVICE_NAME_SIZE]; /* for messages: "0000:01:00.0" */
+	char name[VFIO_DEVICE_NAME_SIZE]; /* for messages: "0000:01:00.0", or a UUID */
 	unsigned regions;		  /* as many as the device numbers */
 	unsigned irqs;
 	bool can_reset;

@@ -202,7 +202,7 @@ static void group_leave(struct type1 *type1, const struct type1_group *group)
 	type1->sys->ioctl(group->fd, VFIO_GROUP_UNSET_CONTAINER, NULL);
 }
 
-static int group_usable(struct type1 *type1, const struct type1_group *group, const char *bdf)
+static int group_usable(struct type1 *type1, const struct type1_group *group, const char *device)
 {
 	struct vfio_group_status status = { .argsz = sizeof(status) };
 
@@ -214,7 +214,7 @@ static int group_usable(struct type1 *type1, const struct type1_group *group, co
 			EPERM,
 			"IOMMU group %u is not viable: another device of it is bound to a driver of the host",
 			group->number);
-		return error_try("handfast check %s (it names that device)", bdf);
+		return error_try("handfast check %s (it names that device)", device);
 	}
 	if (status.flags & VFIO_GROUP_FLAGS_CONTAINER_SET)
 		return error_set(EBUSY, "IOMMU group %u is in a container already: another program uses it",
@@ -224,7 +224,7 @@ static int group_usable(struct type1 *type1, const struct type1_group *group, co
 
 static int group_open(struct type1 *type1, const struct broker_device *which, struct type1_group **ret_group)
 {
-	char bdf[BDF_TEXT_SIZE];
+	char name[HOST_ID_TEXT_SIZE];
 	struct type1_group *group = calloc(1, sizeof(*group));
 	int error;
 
@@ -234,7 +234,7 @@ static int group_open(struct type1 *type1, const struct broker_device *which, st
 	error = broker_open_group(type1->broker, group->number, &group->fd);
 	if (error)
 		goto fail_open;
-	error = group_usable(type1, group, bdf_format(which->bdf, bdf));
+	error = group_usable(type1, group, host_id_format(&which->id, name));
 	if (error)
 		goto fail_enter;
 	error = group_enter(type1, group);
@@ -273,21 +273,21 @@ static void group_close(struct type1 *type1, struct type1_group *group)
 	free(group);
 }
 
-static int device_fd_get(struct type1 *type1, const struct type1_group *group, const char *bdf,
+static int device_fd_get(struct type1 *type1, const struct type1_group *group, const char *device,
 			 const char *vf_token)
 {
-	char name[128];
+	char request[128];
 	int fd;
 
 	/* Source: drivers/vfio/pci/vfio_pci_core.c, vfio_pci_core_match(). */
-	(void)snprintf(name, sizeof(name), "%s%s%s", bdf, vf_token ? " vf_token=" : "",
+	(void)snprintf(request, sizeof(request), "%s%s%s", device, vf_token ? " vf_token=" : "",
 		       vf_token ? vf_token : "");
-	fd = type1->sys->ioctl(group->fd, VFIO_GROUP_GET_DEVICE_FD, name);
+	fd = type1->sys->ioctl(group->fd, VFIO_GROUP_GET_DEVICE_FD, request);
 	if (fd >= 0)
 		return fd;
 	switch (errno) {
 	case EACCES:
-		error_sys(EACCES, "the kernel does not open %s: %s", bdf,
+		error_sys(EACCES, "the kernel does not open %s: %s", device,
 			  vf_token ? "that is not the VF token that its physical function was opened with"
 				   : "it is a virtual function that wants a VF token");
 		return error_try(
@@ -295,10 +295,11 @@ static int device_fd_get(struct type1 *type1, const struct type1_group *group, c
 	case EAGAIN:
 		error_sys(EAGAIN,
 			  "the kernel does not open %s: something else is resetting or reconfiguring it",
-			  bdf);
+			  device);
 		return error_try("try again in a moment");
 	default:
-		return error_sys(errno, "the kernel does not open %s in IOMMU group %u", bdf, group->number);
+		return error_sys(errno, "the kernel does not open %s in IOMMU group %u", device,
+				 group->number);
 	}
 }
 
@@ -316,7 +317,7 @@ static int type1_attach(struct vfio_iospace *space, const struct broker_device *
 			int *ret_device_fd)
 {
 	struct type1 *type1 = to_type1(space);
-	char bdf[BDF_TEXT_SIZE];
+	char name[HOST_ID_TEXT_SIZE];
 	struct type1_device *device = calloc(1, sizeof(*device));
 	struct type1_group *group = group_find(type1, which->group);
 	int error;
@@ -328,7 +329,7 @@ static int type1_attach(struct vfio_iospace *space, const struct broker_device *
 		if (error)
 			goto fail_group;
 	}
-	device->fd = device_fd_get(type1, group, bdf_format(which->bdf, bdf), vf_token);
+	device->fd = device_fd_get(type1, group, host_id_format(&which->id, name), vf_token);
 	if (device->fd < 0) {
 		error = device->fd;
 		goto fail_device;

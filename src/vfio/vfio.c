@@ -25,7 +25,7 @@
 struct holding {
 	struct holding *next;
 	struct vfio *vfio;
-	struct bdf bdf;
+	struct host_id id;
 	int fd; /* the space's */
 	struct vfio_device *device;
 	struct vfio_pci *pci; /* NULL: not made yet */
@@ -107,7 +107,7 @@ static int device_attach(struct vfio *vfio, const struct broker_device *which, c
 			 struct holding *holding)
 {
 	uint64_t need = 0;
-	char bdf[BDF_TEXT_SIZE];
+	char name[HOST_ID_TEXT_SIZE];
 	struct error why;
 	int error;
 
@@ -122,7 +122,7 @@ static int device_attach(struct vfio *vfio, const struct broker_device *which, c
 		if (error)
 			goto fail_dma;
 	}
-	error = vfio_kernel_device_create(&vfio_sys_kernel, holding->fd, bdf_format(which->bdf, bdf),
+	error = vfio_kernel_device_create(&vfio_sys_kernel, holding->fd, host_id_format(&which->id, name),
 					  &holding->device);
 	if (error)
 		goto fail_device;
@@ -180,7 +180,7 @@ static int device_open(struct vfio *vfio, const struct broker_device *which, con
 	if (!holding)
 		return error_set(ENOMEM, "no memory for a device");
 	holding->vfio = vfio;
-	holding->bdf = which->bdf;
+	holding->id = which->id;
 	error = device_attach(vfio, which, vf_token, holding);
 	if (error) {
 		free(holding);
@@ -219,8 +219,10 @@ static unsigned members_lock(struct vfio *vfio, const struct vfio_reset_members 
 	unsigned count = 0;
 
 	for (unsigned i = 0; i < members->count; i++) {
+		const struct host_id member = host_id_of(members->list[i]);
+
 		for (struct holding *holding = vfio->holdings; holding; holding = holding->next) {
-			if (!holding->pci || !bdf_equal(holding->bdf, members->list[i]))
+			if (!holding->pci || !host_id_equal(&holding->id, &member))
 				continue;
 			pthread_mutex_lock(&holding->pci->lock);
 			if (holding->pci->leaving)
@@ -272,14 +274,14 @@ static int device_reset_bus(void *opaque)
 	return result;
 }
 
-static int not_held(const struct vfio *vfio, struct bdf bdf)
+static int not_held(const struct vfio *vfio, const struct host_id *id)
 {
-	char text[BDF_TEXT_SIZE];
+	char text[HOST_ID_TEXT_SIZE];
 
 	for (const struct holding *holding = vfio->holdings; holding; holding = holding->next) {
-		if (bdf_equal(holding->bdf, bdf)) {
+		if (host_id_equal(&holding->id, id)) {
 			error_set(EEXIST, "this VM has it already");
-			error_tried("assign %s", bdf_format(bdf, text));
+			error_tried("assign %s", host_id_format(id, text));
 			return error_try("name each device once");
 		}
 	}
@@ -318,14 +320,14 @@ int vfio_pci_create(struct vfio *vfio, const struct vfio_pci_options *options,
 	int error;
 
 	pthread_mutex_lock(&vfio->lock);
-	error = not_held(vfio, options->host);
+	error = not_held(vfio, &options->host);
 	if (!error)
-		error = broker_device_check(vfio->handles.broker, options->host, options->vf_token != NULL,
+		error = broker_device_check(vfio->handles.broker, &options->host, options->vf_token != NULL,
 					    &which);
 	if (!error) {
 		error = function_create(vfio, options, &which, ret_function);
 		if (error)
-			error_tried("assign %s", broker_device_title(vfio->handles.broker, options->host,
+			error_tried("assign %s", broker_device_title(vfio->handles.broker, &options->host,
 								     title, sizeof(title)));
 	}
 	pthread_mutex_unlock(&vfio->lock);

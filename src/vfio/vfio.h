@@ -9,7 +9,7 @@
  * listens to it from the first device on), the groups opened so far, the KVM-VFIO device. Each device
  * becomes a PCI function.
  */
-#include "base/bdf.h"
+#include "base/host_id.h"
 #include "host/broker.h"
 #include "kvm/vm.h"
 #include "mem/bus.h"
@@ -33,7 +33,7 @@ void vfio_destroy(struct vfio *vfio);
 
 struct vfio_pci_options {
 	const char *id; /* may be NULL */
-	struct bdf host;
+	struct host_id host;
 	bool multifunction;
 	const char *vf_token; /* a UUID; NULL: none */
 	bool no_p2p;	      /* the other devices of this VM do not reach its BARs by DMA */

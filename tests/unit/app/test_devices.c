@@ -89,8 +89,8 @@ static void test_the_mission_s_own_command_line(void **state)
 	assert_int_equal(place(&plans, arguments), 0);
 	assert_int_equal(plans.plans[1].devfn, 0x18);
 	assert_true(plans.plans[1].multifunction);
-	assert_int_equal(plans.plans[1].host.bus, 0x1a);
-	assert_int_equal(plans.plans[1].host.function, 3);
+	assert_int_equal(plans.plans[1].host.bdf.bus, 0x1a);
+	assert_int_equal(plans.plans[1].host.bdf.function, 3);
 	assert_string_equal(plans.plans[2].bus, "pcie.1");
 	free_plans(&plans);
 }

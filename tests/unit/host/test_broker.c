@@ -40,13 +40,13 @@ static void test_a_device_is_checked_and_its_group_opened(void **state)
 	tree_file(tree, "dev/vfio/15", "group");
 	tree_file(tree, "dev/kvm", "kvm");
 	broker = start(tree);
-	assert_int_equal(broker_device_check(broker, tree_bdf(NIC), false, &device), 0);
+	assert_int_equal(broker_device_check(broker, tree_id(NIC), false, &device), 0);
 	assert_int_equal(device.group, 15);
 	assert_int_equal(device.vendor, 0x8086);
 	assert_int_equal(device.device, 0x10d3);
-	assert_string_equal(broker_device_title(broker, tree_bdf(NIC), title, sizeof(title)),
+	assert_string_equal(broker_device_title(broker, tree_id(NIC), title, sizeof(title)),
 			    NIC " (8086:10d3 Intel Corporation 82574L Gigabit Network Connection)");
-	assert_true(bdf_equal(device.bdf, tree_bdf(NIC)));
+	assert_true(bdf_equal(device.id.bdf, tree_bdf(NIC)));
 
 	for (int i = 0; i < 3; i++) {
 		static const char *const contents[] = { "container", "group", "kvm" };
@@ -122,7 +122,7 @@ static void test_refusals_come_over_word_for_word(void **state)
 	unit_devices(tree);
 	tree_device(tree, "0000:02:00.1", 0x8086, 0x10d4, 0x040300, "snd_hda_intel", 15);
 	broker = start(tree);
-	assert_int_equal(broker_device_check(broker, tree_bdf(NIC), false, &device), -EBUSY);
+	assert_int_equal(broker_device_check(broker, tree_id(NIC), false, &device), -EBUSY);
 	assert_string_equal(
 		tree_error(tree),
 		"cannot assign 0000:02:00.0 (8086:10d3 Intel Corporation 82574L Gigabit Network "
@@ -133,7 +133,7 @@ static void test_refusals_come_over_word_for_word(void **state)
 		"           handfast bind 0000:02:00.1");
 	assert_int_equal(device.group, 77);
 
-	assert_int_equal(broker_device_check(broker, tree_bdf("0000:1a:00.3"), false, &device), -ENODEV);
+	assert_int_equal(broker_device_check(broker, tree_id("0000:1a:00.3"), false, &device), -ENODEV);
 	assert_string_equal(tree_error(tree), "cannot assign 0000:1a:00.3\n"
 					      "  because: there is no PCI device 0000:1a:00.3 on this host\n"
 					      "  try:     handfast list    (shows the devices there are)");
@@ -394,17 +394,18 @@ static void test_managed_devices_are_bound_and_given_back(void **state)
 	unit_devices(tree);
 	broker = start_managing(tree, both, 2);
 	/* Taken as bound, and nothing is changed yet. */
-	assert_int_equal(broker_device_check(broker, both[0], false, &device), 0);
+	assert_int_equal(broker_device_check(broker, &(struct host_id){ .bdf = both[0] }, false, &device), 0);
 	assert_int_equal(device.group, 14);
 	assert_string_equal(tree_driver_of(tree, NVME), "nvme");
 
 	assert_int_equal(broker_bind_managed(broker), 0);
 	assert_string_equal(tree_driver_of(tree, NVME), "vfio-pci");
 	assert_string_equal(tree_driver_of(tree, NIC), "vfio-pci");
-	assert_int_equal(broker_device_check(broker, both[0], false, &device), 0);
+	assert_int_equal(broker_device_check(broker, &(struct host_id){ .bdf = both[0] }, false, &device), 0);
 	/* From here on they are checked as they are. */
 	tree_bind(tree, NVME, "nvme");
-	assert_int_equal(broker_device_check(broker, both[0], false, &device), -EBUSY);
+	assert_int_equal(broker_device_check(broker, &(struct host_id){ .bdf = both[0] }, false, &device),
+			 -EBUSY);
 	tree_bind(tree, NVME, "vfio-pci");
 
 	assert_int_equal(broker_stop(broker), 0);
@@ -444,7 +445,8 @@ static void test_managed_devices_are_refused_as_by_bind(void **state)
 	broker = start_managing(tree, both, 2);
 
 	/* What binding does not cure is found before it. */
-	assert_int_equal(broker_device_check(broker, both[0], false, &device), -EBUSY);
+	assert_int_equal(broker_device_check(broker, &(struct host_id){ .bdf = both[0] }, false, &device),
+			 -EBUSY);
 	assert_string_equal(
 		tree_error(tree),
 		"cannot assign 0000:02:00.0 (8086:10d3 Intel Corporation 82574L Gigabit Network "

@@ -444,6 +444,14 @@ struct bdf tree_bdf(const char *text)
 	return bdf;
 }
 
+const struct host_id *tree_id(const char *text)
+{
+	static struct host_id id;
+
+	id = host_id_of(tree_bdf(text));
+	return &id;
+}
+
 struct host_device tree_load(struct tree *tree, const char *bdf)
 {
 	struct host_device device;

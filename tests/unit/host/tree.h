@@ -13,6 +13,7 @@
 
 #include "base/bdf.h"
 #include "base/error.h"
+#include "base/host_id.h"
 #include "host/device-priv.h"
 #include "host/findings-priv.h"
 #include "host/host-priv.h"
@@ -73,6 +74,8 @@ void tree_node(struct tree *tree, const char *parent, const char *name, const ch
 void tree_interface(struct tree *tree, const char *parent, const char *name, const char *flags);
 
 struct bdf tree_bdf(const char *text);
+/* The same as the broker wants it; good until the next call. */
+const struct host_id *tree_id(const char *text);
 struct host_device tree_load(struct tree *tree, const char *bdf);
 
 /* A text as a golden test wants it: the root cut out wherever it stands. Valid until the next call. */

@@ -182,7 +182,7 @@ static const struct vfio_sys fake_sys = { .ioctl = fake_ioctl };
 
 static struct broker_device device_at(uint8_t bus, uint32_t group)
 {
-	return (struct broker_device){ .bdf = { .bus = bus }, .group = group };
+	return (struct broker_device){ .id.bdf = { .bus = bus }, .group = group };
 }
 
 static int setup(void **state)
@@ -389,8 +389,8 @@ static void test_no_type1(void **state)
 
 static void test_reset_of_a_bus(void **state)
 {
-	const struct broker_device a = { .bdf = { .bus = 4, .device = 1 }, .group = 1 };
-	const struct broker_device b = { .bdf = { .bus = 4, .device = 2 }, .group = 2 };
+	const struct broker_device a = { .id.bdf = { .bus = 4, .device = 1 }, .group = 1 };
+	const struct broker_device b = { .id.bdf = { .bus = 4, .device = 2 }, .group = 2 };
 	struct vfio_reset_members members;
 	int fd_a, fd_b;
 
@@ -403,7 +403,7 @@ static void test_reset_of_a_bus(void **state)
 	assert_int_equal(space->ops->reset_members(space, fd_a, &members), 0);
 	assert_int_equal(members.count, 3);
 	assert_true(bdf_equal(members.list[1], (struct bdf){ .bus = 4, .device = 1, .function = 1 }));
-	assert_true(bdf_equal(members.list[2], b.bdf));
+	assert_true(bdf_equal(members.list[2], b.id.bdf));
 	/* Each group once. */
 	assert_int_equal(space->ops->reset_bus(space, fd_a), 0);
 	story_expect("hot[1,2] ");

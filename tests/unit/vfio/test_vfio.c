@@ -36,18 +36,18 @@ static int result(int errnum, const char *word)
 	return errnum ? error_set(errnum, "%s fails", word) : 0;
 }
 
-int broker_device_check(struct broker *broker, struct bdf bdf, bool has_token,
+int broker_device_check(struct broker *broker, const struct host_id *id, bool has_token,
 			struct broker_device *ret_device)
 {
-	*ret_device = (struct broker_device){ .bdf = bdf, .group = 1, .vendor = 0x8086, .device = 0x10d3 };
+	*ret_device = (struct broker_device){ .id = *id, .group = 1, .vendor = 0x8086, .device = 0x10d3 };
 	return result(fails.check, "check") ? error_tried("assign 0000:01:00.0") : 0; /* as the broker does */
 }
 
-const char *broker_device_title(struct broker *broker, struct bdf bdf, char *ret_text, size_t size)
+const char *broker_device_title(struct broker *broker, const struct host_id *id, char *ret_text, size_t size)
 {
-	char text[BDF_TEXT_SIZE];
+	char text[HOST_ID_TEXT_SIZE];
 
-	snprintf(ret_text, size, "%s (8086:10d3 82574L)", bdf_format(bdf, text));
+	snprintf(ret_text, size, "%s (8086:10d3 82574L)", host_id_format(id, text));
 	return ret_text;
 }
 
@@ -60,7 +60,7 @@ int broker_allow_memlock(struct broker *broker, uint64_t bytes)
 static int space_attach(struct vfio_iospace *space, const struct broker_device *which, const char *vf_token,
 			int *ret_device_fd)
 {
-	*ret_device_fd = 100 + which->bdf.bus;
+	*ret_device_fd = 100 + which->id.bdf.bus;
 	return result(fails.attach, "attach");
 }
 
@@ -189,7 +189,7 @@ void vfio_pci_after_reset(struct vfio_pci *pci)
 
 static int create(uint8_t bus)
 {
-	const struct vfio_pci_options options = { .host = { .bus = bus } };
+	const struct vfio_pci_options options = { .host.bdf = { .bus = bus } };
 	struct pci_function *function;
 
 	return vfio_pci_create(vfio, &options, &function);
