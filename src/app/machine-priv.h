@@ -110,6 +110,9 @@ void machine_shut_down(struct machine *machine);
 /* As QEMU calls it: "running", "paused", ... */
 const char *machine_state_name(enum machine_state state);
 
+/* machine-devices.c: what becomes of what the host tells of its devices. */
+struct vfio_events machine_device_events(struct machine *machine);
+
 /* machine-run.c: what devices and vCPUs call. */
 extern const struct dev_machine_ops machine_dev_ops;
 extern const struct kvm_vcpu_ops machine_vcpu_ops;

@@ -155,6 +155,8 @@ static int create_devices(struct machine *machine)
 		.map = machine->map,
 		.mmio = machine->mmio,
 		.pio = machine->pio,
+		.loop = machine->loop,
+		.events = machine_device_events(machine),
 	};
 	bool pinned = machine->options->prealloc;
 	unsigned ports = 0;

@@ -246,6 +246,8 @@ int pci_bus_attach(struct pci_bus *bus, uint8_t devfn, struct pci_function *func
 	function->drained = NULL;
 	bus->functions[devfn] = function;
 	lock_drop(bus->lock);
+	if (function->ops->attached)
+		function->ops->attached(function);
 	return 0;
 }
 
@@ -269,6 +271,8 @@ void pci_function_detach(struct pci_function *function)
 	}
 	sem_destroy(&drained);
 	function->drained = NULL;
+	if (function->ops->detached)
+		function->ops->detached(function);
 	function->bus = NULL;
 }
 

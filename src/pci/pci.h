@@ -49,6 +49,11 @@ struct pci_function_ops {
 	 * config_write of this very function: the function's own lock decides.
 	 */
 	void (*reset)(struct pci_function *function);
+	/* It sits on its bus (function->bus, devfn) from now on. Main thread. NULL: it need not know. */
+	void (*attached)(struct pci_function *function);
+	/* It is off its bus for good, no access is at work; destroy comes next, on whatever thread. Main
+	 * thread. NULL: it need not know. */
+	void (*detached)(struct pci_function *function);
 	/* Off the bus already; no access is at work. Frees it. */
 	void (*destroy)(struct pci_function *function);
 };

@@ -11,6 +11,7 @@
 #include "vfio/config-priv.h"
 #include "vfio/device.h"
 #include "vfio/interrupts-priv.h"
+#include "vfio/notify-priv.h"
 #include "vfio/vfio.h"
 
 /* Who holds the device, for things that concern others too. */
@@ -36,13 +37,15 @@ struct vfio_pci {
 	struct pci_bars registers;
 	struct vfio_bars bars;
 	struct vfio_interrupts interrupts;
-	bool wants_reset; /* its guest has reset it, and has not used it since */
-	bool leaving;	  /* it is being destroyed */
+	struct vfio_notify notify; /* the main thread's */
+	bool wants_reset;	   /* its guest has reset it, and has not used it since */
+	bool leaving;		   /* it is off its bus, or being destroyed */
 	bool no_reset_said;
 	struct log_limit limit;
 };
 
-/* device is taken over on success, and handed to owner->release when the function is destroyed. */
+/* device is taken over on success, and handed to owner->release when the function is destroyed. handles are
+ * kept. */
 int vfio_pci_function_create(const struct vfio_handles *handles, struct vfio_device *device,
 			     const struct vfio_pci_options *options, const struct vfio_pci_owner *owner,
 			     struct pci_function **ret_function);

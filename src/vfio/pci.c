@@ -106,6 +106,22 @@ static void vfio_pci_function_reset(struct pci_function *function)
 	vfio_pci_reset(to_vfio(function));
 }
 
+static void vfio_pci_function_attached(struct pci_function *function)
+{
+	vfio_notify_watch(&to_vfio(function)->notify);
+}
+
+/* Resets of a bus that it shares with others pass it over from now on. */
+static void vfio_pci_function_detached(struct pci_function *function)
+{
+	struct vfio_pci *pci = to_vfio(function);
+
+	vfio_notify_unwatch(&pci->notify);
+	pthread_mutex_lock(&pci->lock);
+	pci->leaving = true;
+	pthread_mutex_unlock(&pci->lock);
+}
+
 /* In this order: the guest loses sight of it, it falls silent, this process unmaps it, its owner closes it.
  */
 static void vfio_pci_function_destroy(struct pci_function *function)
@@ -118,6 +134,7 @@ static void vfio_pci_function_destroy(struct pci_function *function)
 	pthread_mutex_unlock(&pci->lock);
 	vfio_bars_fini(&pci->bars);
 	vfio_interrupts_fini(&pci->interrupts);
+	vfio_notify_fini(&pci->notify);
 	vfio_pci_last_reset(pci);
 	pci->owner.release(pci->owner.opaque, pci->device);
 	pthread_mutex_destroy(&pci->lock);
@@ -129,6 +146,8 @@ static const struct pci_function_ops vfio_pci_ops = {
 	.config_read = vfio_pci_config_read,
 	.config_write = vfio_pci_config_write,
 	.reset = vfio_pci_function_reset,
+	.attached = vfio_pci_function_attached,
+	.detached = vfio_pci_function_detached,
 	.destroy = vfio_pci_function_destroy,
 };
 
@@ -191,6 +210,7 @@ int vfio_pci_function_create(const struct vfio_handles *handles, struct vfio_dev
 		goto fail;
 	/* The device decodes nothing and reaches nothing until the guest's system says so. */
 	vfio_config_command(&pci->config);
+	vfio_notify_init(&pci->notify, device, &pci->function, handles->loop, &handles->events);
 	*ret_function = &pci->function;
 	return 0;
 
@@ -199,4 +219,9 @@ fail:
 	pci_function_fini(&pci->function);
 	free(pci);
 	return error;
+}
+
+const char *vfio_pci_host_name(const struct pci_function *function)
+{
+	return ((const struct vfio_pci *)function)->device->name;
 }

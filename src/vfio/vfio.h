@@ -10,6 +10,7 @@
  * becomes a PCI function.
  */
 #include "base/host_id.h"
+#include "base/loop.h"
 #include "host/broker.h"
 #include "kvm/vm.h"
 #include "mem/bus.h"
@@ -18,6 +19,18 @@
 
 struct vfio;
 
+/*
+ * What the host's kernel tells of a device. Main thread; the function is on its bus, and may be detached and
+ * destroyed from within.
+ */
+struct vfio_events {
+	/* An error that no driver can correct (PCI Express 5.0, 6.2.2.2). Once for each. */
+	void (*error)(void *opaque, struct pci_function *function);
+	/* The host wants it back. Told again every ten seconds, until it has been destroyed. */
+	void (*request)(void *opaque, struct pci_function *function);
+	void *opaque;
+};
+
 /* The handles a device needs, and no more. All outlive the struct vfio. */
 struct vfio_handles {
 	struct broker *broker;
@@ -25,6 +38,8 @@ struct vfio_handles {
 	struct mem_map *map;
 	struct mem_bus *mmio;
 	struct mem_bus *pio;
+	struct loop *loop; /* the main thread's; NULL: nothing is told */
+	struct vfio_events events;
 };
 
 int vfio_create(const struct vfio_handles *handles, struct vfio **ret_vfio);
@@ -47,5 +62,9 @@ struct vfio_pci_options {
  */
 int vfio_pci_create(struct vfio *vfio, const struct vfio_pci_options *options,
 		    struct pci_function **ret_function);
+
+/* Its name on the host, for messages: "0000:1a:00.3". A function that vfio_pci_create() made; valid as long
+ * as it is. */
+const char *vfio_pci_host_name(const struct pci_function *function);
 
 #endif

@@ -152,15 +152,34 @@ static int fake_irq_info(struct vfio_device *device, unsigned index, struct vfio
 	case VFIO_PCI_INTX_IRQ_INDEX:
 		*ret_irq = to_fake(device)->intx;
 		break;
+	case VFIO_PCI_ERR_IRQ_INDEX:
+	case VFIO_PCI_REQ_IRQ_INDEX:
+		*ret_irq = to_fake(device)->notice[index - VFIO_PCI_ERR_IRQ_INDEX];
+		break;
 	}
 	return 0;
 }
 
 static const char *const index_names[] = {
-	[VFIO_PCI_INTX_IRQ_INDEX] = "intx",
-	[VFIO_PCI_MSI_IRQ_INDEX] = "msi",
-	[VFIO_PCI_MSIX_IRQ_INDEX] = "irqs",
+	[VFIO_PCI_INTX_IRQ_INDEX] = "intx", [VFIO_PCI_MSI_IRQ_INDEX] = "msi",
+	[VFIO_PCI_MSIX_IRQ_INDEX] = "irqs", [VFIO_PCI_ERR_IRQ_INDEX] = "err",
+	[VFIO_PCI_REQ_IRQ_INDEX] = "req",
 };
+
+static int notice_set(struct fake_device *fake, unsigned index, unsigned start, unsigned count,
+		      const int *fds)
+{
+	assert_true(start == 0 && count == 1 && fds[0] >= 0);
+	story_add("%s ", index_names[index]);
+	if (fake->irq_error) {
+		int error = fake->irq_error;
+
+		fake->irq_error = 0;
+		return error_set(error, "the fake device gives no notice");
+	}
+	fake->notice_fd[index - VFIO_PCI_ERR_IRQ_INDEX] = fds[0];
+	return 0;
+}
 
 /* Keeps to the kernel's rules, and complains where the code above does not. */
 static int fake_irq_set(struct vfio_device *device, unsigned index, unsigned start, unsigned count,
@@ -168,6 +187,8 @@ static int fake_irq_set(struct vfio_device *device, unsigned index, unsigned sta
 {
 	struct fake_device *fake = to_fake(device);
 
+	if (index >= VFIO_PCI_ERR_IRQ_INDEX)
+		return notice_set(fake, index, start, count, fds);
 	assert_in_range(index, VFIO_PCI_INTX_IRQ_INDEX, VFIO_PCI_MSIX_IRQ_INDEX);
 	assert_true(count > 0 && start + count <= (index == VFIO_PCI_INTX_IRQ_INDEX ? 1 : FAKE_VECTORS));
 	/* One at a time. */
@@ -217,6 +238,13 @@ static int fake_irq_disable(struct vfio_device *device, unsigned index)
 {
 	struct fake_device *fake = to_fake(device);
 
+	if (index >= VFIO_PCI_ERR_IRQ_INDEX) {
+		/* The kernel refuses what is off already. */
+		assert_true(fake->notice_fd[index - VFIO_PCI_ERR_IRQ_INDEX] >= 0);
+		fake->notice_fd[index - VFIO_PCI_ERR_IRQ_INDEX] = -1;
+		story_add("%s-off ", index_names[index]);
+		return 0;
+	}
 	assert_true(!fake->irq_on || fake->irq_index == index);
 	story_add("%s-off ", index_names[index]);
 	fake->irq_on = false;
@@ -334,6 +362,7 @@ void fake_device_init(struct fake_device *fake)
 	fake->flr_at = FAKE_EXP + PCI_EXP_DEVCTL + 1;
 	for (unsigned i = 0; i < FAKE_VECTORS; i++)
 		fake->fd[i] = -1;
+	fake->notice_fd[0] = fake->notice_fd[1] = -1;
 	for (unsigned i = 0; i < PCI_BARS; i++)
 		fake->memory_fd[i] = -1;
 	fake_set(fake->config, PCI_VENDOR_ID, 4, 0x00101b36);

@@ -35,8 +35,10 @@ struct fake_device {
 	struct vfio_irq irq; /* of MSI-X */
 	struct vfio_irq msi;
 	struct vfio_irq intx;
-	unsigned available; /* irq_set() of more answers with this many; 0: no such limit */
-	int irq_error;	    /* what irq_set() fails with, once */
+	struct vfio_irq notice[2]; /* of errors, of requests */
+	int notice_fd[2];	   /* -1: nobody wants to know */
+	unsigned available;	   /* irq_set() of more answers with this many; 0: no such limit */
+	int irq_error;		   /* what irq_set() fails with, once */
 	int fd[FAKE_VECTORS];
 	int unmask_fd;
 	bool irq_on; /* and then by: */
