@@ -24,64 +24,171 @@ _Static_assert(HIGH_START == GUEST_MMIO64_START, "PCI window above 4 GiB");
 
 /* No more than this much window: page tables and quirks of guests grow with it. */
 #define MMIO64_MAX GUEST_MMIO64_MAX
+/* With less than this in one place, the window goes where there is more. */
+#define MMIO64_ENOUGH (128 * GIB)
+
+/* RAM's holes begin and end at multiples of these, so that it can be mapped by large pages. */
+#define LOW_UNIT  (UINT64_C(2) << 20)
+#define HIGH_UNIT GIB
+
+/* Where neither RAM nor the upper PCI window may be: ascending by their starts, they may overlap. */
+struct hole {
+	uint64_t start, end;
+};
+
+struct holes {
+	struct hole list[BROKER_RANGES_MAX + 1];
+	size_t count;
+};
+
+/* Each stretch makes one more block of RAM, be it below 4 GiB or above; one that is in both makes two, but
+ * there is only one such. */
+_Static_assert(MEM_RAM_BLOCKS_MAX >= BROKER_RANGES_MAX + 1 + 3, "as many blocks as there can be holes");
 
 static uint64_t least(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;
 }
 
+static uint64_t round_down(uint64_t value, uint64_t to)
+{
+	return value / to * to;
+}
+
+/* No further than what a processor can address, and so without overflow. */
 static uint64_t round_up(uint64_t value, uint64_t to)
 {
-	return (value + to - 1) / to * to;
+	return value > GUEST_ADDRESS_END ? GUEST_ADDRESS_END : (value + to - 1) / to * to;
 }
 
-/* The PCI window above 4 GiB: right behind RAM, so that hosts with few IOMMU address bits reach it too. */
-static struct mem_range place_window(uint64_t ram_end, uint64_t limit)
+static void hole_add(struct holes *holes, uint64_t start, uint64_t end)
 {
-	uint64_t start = round_up(ram_end, GIB);
+	size_t i = holes->count++;
+
+	for (; i > 0 && holes->list[i - 1].start > start; i--)
+		holes->list[i] = holes->list[i - 1];
+	holes->list[i] = (struct hole){ start, end };
+}
+
+/* What of the host's stretches lies in [start, end), widened to whole units but not beyond start. */
+static void holes_make(const struct layout_host *host, uint64_t start, uint64_t end, uint64_t unit,
+		       struct holes *ret_holes)
+{
+	ret_holes->count = 0;
+	for (size_t i = 0; i < host->reserved_count; i++) {
+		const struct broker_range *range = &host->reserved[i];
+		uint64_t from = round_down(range->first, unit);
+
+		if (range->last < start || range->first >= end)
+			continue;
+		hole_add(ret_holes, from > start ? from : start,
+			 round_up(range->last == UINT64_MAX ? range->last : range->last + 1, unit));
+	}
+}
+
+/* The first free stretch at or behind `from`, up to the next hole or the limit; size 0: none. */
+static struct mem_range next_free(const struct holes *holes, uint64_t from, uint64_t limit)
+{
 	uint64_t end = limit;
 
-	if (start < HOLE_START)
-		end = least(limit, HOLE_START);
-	else if (start < HOLE_END)
-		start = HOLE_END;
-	if (start >= end)
-		return (struct mem_range){ 0, 0 };
-	return (struct mem_range){ start, least(end - start, MMIO64_MAX) };
+	for (size_t i = 0; i < holes->count; i++) {
+		const struct hole *hole = &holes->list[i];
+
+		if (hole->end <= from)
+			continue;
+		if (hole->start > from) {
+			end = least(hole->start, limit);
+			break;
+		}
+		from = hole->end;
+	}
+	return (struct mem_range){ from, from < end ? end - from : 0 };
 }
 
-int layout_make(uint64_t ram_size, unsigned phys_bits, struct layout *ret_layout)
+/* Lays out up to `size` bytes of RAM between from and limit. Returns how many found a place. */
+static uint64_t place_ram(struct layout *layout, const struct holes *holes, uint64_t from, uint64_t limit,
+			  uint64_t size)
+{
+	uint64_t done = 0;
+
+	while (done < size) {
+		struct mem_range place = next_free(holes, from, limit);
+
+		if (!place.size)
+			break;
+		from = place.start + place.size;
+		place.size = least(place.size, size - done);
+		done += place.size;
+		layout->ram[layout->ram_count++] = place;
+	}
+	return done;
+}
+
+/* The PCI window above 4 GiB: right behind RAM, so that hosts with few IOMMU address bits reach it too, or
+ * further up where that is only a gap. */
+static struct mem_range place_window(const struct holes *holes, uint64_t ram_end, uint64_t limit)
+{
+	struct mem_range best = { 0, 0 };
+	uint64_t from = round_up(ram_end, GIB);
+
+	while (best.size < MMIO64_ENOUGH) {
+		struct mem_range place = next_free(holes, from, limit);
+
+		if (!place.size)
+			break;
+		from = place.start + place.size;
+		if (place.size > best.size)
+			best = place;
+	}
+	best.size = least(best.size, MMIO64_MAX);
+	return best;
+}
+
+static int too_much(uint64_t ram_size, uint64_t had, const struct layout_host *host)
+{
+	char text[32], room[32];
+
+	error_set(EFBIG, "%s do not fit into the %u address bits that this host's processor gives a guest",
+		  text_size(ram_size, text, sizeof(text)), host->phys_bits);
+	if (host->reserved_count)
+		error_add("there is room for %s around what the host's IOMMU keeps from devices "
+			  "(/sys/kernel/iommu_groups/*/reserved_regions)",
+			  text_size(had, room, sizeof(room)));
+	return error_try("give the guest less memory with -m");
+}
+
+/* Firmware's place below 1 MiB: memory, but no driver's buffers stand there. */
+static bool legacy_is_reserved(const struct layout_host *host)
+{
+	for (size_t i = 0; i < host->reserved_count; i++) {
+		if (host->reserved[i].first < GUEST_LEGACY_END && host->reserved[i].last >= GUEST_BASE_END)
+			return true;
+	}
+	return false;
+}
+
+int layout_make(uint64_t ram_size, const struct layout_host *host, struct layout *ret_layout)
 {
 	struct layout layout = {
 		.mmio32 = { LAYOUT_MMIO32_START, LAYOUT_MMIO32_SIZE },
+		.legacy_apart = legacy_is_reserved(host),
 	};
-	uint64_t limit = UINT64_C(1) << (phys_bits < 52 ? phys_bits : 52);
-	uint64_t low = least(ram_size, LAYOUT_LOW_RAM_MAX);
-	uint64_t rest = ram_size - low;
-	uint64_t end = HIGH_START;
+	uint64_t limit = host->phys_bits < 52 ? UINT64_C(1) << host->phys_bits : GUEST_ADDRESS_END;
+	uint64_t low_end = least(limit, LAYOUT_LOW_RAM_MAX);
+	uint64_t done, end = HIGH_START;
+	struct holes low, high;
 
-	layout.ram[layout.ram_count++] = (struct mem_range){ 0, low };
-	if (rest > 0) {
-		uint64_t below_hole = least(rest, HOLE_START - HIGH_START);
+	holes_make(host, GUEST_LEGACY_END, low_end, LOW_UNIT, &low);
+	done = place_ram(&layout, &low, 0, low_end, ram_size);
+	holes_make(host, HIGH_START, limit, HIGH_UNIT, &high);
+	hole_add(&high, HOLE_START, HOLE_END);
+	done += place_ram(&layout, &high, HIGH_START, limit, ram_size - done);
+	if (done < ram_size)
+		return too_much(ram_size, done, host);
 
-		layout.ram[layout.ram_count++] = (struct mem_range){ HIGH_START, below_hole };
-		end = HIGH_START + below_hole;
-		rest -= below_hole;
-	}
-	if (rest > 0) {
-		layout.ram[layout.ram_count++] = (struct mem_range){ HOLE_END, rest };
-		end = HOLE_END + rest;
-	}
-	if (ram_size > limit || end > limit) {
-		char text[32];
-
-		error_set(EFBIG,
-			  "%s do not fit into the %u address bits that this host's processor gives a guest",
-			  text_size(ram_size, text, sizeof(text)), phys_bits);
-		return error_try("give the guest less memory with -m");
-	}
-
-	layout.mmio64 = place_window(end, limit);
+	if (layout.ram[layout.ram_count - 1].start >= HIGH_START)
+		end = layout.ram[layout.ram_count - 1].start + layout.ram[layout.ram_count - 1].size;
+	layout.mmio64 = place_window(&high, end, limit);
 	*ret_layout = layout;
 	return 0;
 }

@@ -11,9 +11,15 @@
  *     0xfec00000   IOAPIC, local APICs and what else a PC has up there
  *     4 GiB        the rest of RAM, around AMD's hole below 1 TiB
  *     behind it    PCI window above 4 GiB
+ *
+ * RAM and the upper window keep away from what the host's IOMMU keeps from devices, too, whether this VM has
+ * any or not, so that one can be plugged in later.
  */
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
+#include "host/broker.h"
 #include "mem/ram.h"
 
 #define LAYOUT_LOW_RAM_MAX    UINT64_C(0x80000000)
@@ -26,18 +32,28 @@
 #define LAYOUT_IO_START	      0x1000
 #define LAYOUT_IO_END	      0xffff
 
+/* What a layout depends on. */
+struct layout_host {
+	unsigned phys_bits; /* the guest's physical address width */
+	struct broker_range reserved[BROKER_RANGES_MAX];
+	size_t reserved_count;
+};
+
 struct layout {
-	struct mem_range ram[MEM_RAM_BLOCKS_MAX];
+	struct mem_range
+		ram[MEM_RAM_BLOCKS_MAX]; /* ascending; the first one is at 0 and holds the first MiB */
 	size_t ram_count;
 	struct mem_range mmio32;
 	struct mem_range mmio64; /* size 0: no room for one */
+	bool legacy_apart;	 /* devices are to be kept from GUEST_BASE_END to GUEST_LEGACY_END */
 };
 
 /*
- * ram_size: bytes, a multiple of 4 KiB, not 0. phys_bits: the guest's physical address width.
+ * ram_size: bytes, a multiple of 4 KiB, at least 1 MiB. Blocks that have to end before their time end at
+ * multiples of 2 MiB, above 4 GiB of 1 GiB. In the first MiB there is RAM, whatever the host reserves.
  * Errors: EFBIG where the address width cannot hold that memory.
  */
-int layout_make(uint64_t ram_size, unsigned phys_bits, struct layout *ret_layout);
+int layout_make(uint64_t ram_size, const struct layout_host *host, struct layout *ret_layout);
 
 /*
  * Bytes of ECAM for a root bus with so many ports: bus numbers for them all and a few to spare, a power of

@@ -155,9 +155,13 @@ int machine_check(struct machine *machine)
 		error = broker_start(&machine->broker);
 	if (error == 0)
 		error = broker_open_kvm(machine->broker, &machine->kvm_fd);
-	/* The address width is only known with the VM; 52 bits for now, looked at again then. */
 	if (error == 0)
-		error = layout_make(machine->options->memory, 52, &machine->layout);
+		error = broker_reserved(machine->broker, machine->layout_host.reserved,
+					&machine->layout_host.reserved_count);
+	/* The address width is only known with the VM; 52 bits for now, looked at again then. */
+	machine->layout_host.phys_bits = 52;
+	if (error == 0)
+		error = layout_make(machine->options->memory, &machine->layout_host, &machine->layout);
 	if (error == 0)
 		error = check_memory(machine);
 	if (error == 0)

@@ -46,6 +46,7 @@ struct machine {
 	struct lock lock;
 	struct loop *loop;
 	struct broker *broker;
+	struct layout_host layout_host;
 	struct layout layout;
 
 	struct device_plan *plans;
@@ -58,7 +59,8 @@ struct machine {
 
 	struct mem_ram *ram;
 	struct mem_map *map;
-	struct mem_region ram_regions[MEM_RAM_BLOCKS_MAX];
+	struct mem_region ram_regions[MEM_RAM_BLOCKS_MAX + 2]; /* the first block may be three of them */
+	size_t ram_region_count;
 	struct mem_bus *mmio;
 	struct mem_bus *pio;
 	struct kvm_vm *vm;

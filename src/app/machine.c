@@ -2,6 +2,7 @@
 #include "app/machine.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -12,6 +13,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "host/guest-map.h"
 #include "pci/assign.h"
 
 #define SERIAL_PORT 0x3f8
@@ -33,14 +35,58 @@ static void set_sci(void *opaque, bool level)
 	kvm_irq_line(opaque, PM_GSI_SCI, level);
 }
 
+/* Puts a part of a block into the map; alone: where no device reaches it. */
+static int add_ram(struct machine *machine, const struct mem_ram_block *block, gpa_t start, gpa_t end,
+		   bool alone)
+{
+	struct mem_region *region = &machine->ram_regions[machine->ram_region_count];
+	int error;
+
+	if (start >= end)
+		return 0;
+	*region = (struct mem_region){
+		.start = start,
+		.size = end - start,
+		.host = (char *)block->host + (start - block->start),
+		.kind = MEM_KIND_RAM,
+		.alone = alone,
+		.name = "RAM",
+	};
+	error = mem_map_add(machine->map, region);
+	if (error == 0)
+		machine->ram_region_count++;
+	return error;
+}
+
+static int add_block(struct machine *machine, const struct mem_ram_block *block)
+{
+	gpa_t from = block->start, end = block->start + block->size;
+	int error = 0;
+
+	if (machine->layout.legacy_apart && from < GUEST_BASE_END && end > GUEST_BASE_END) {
+		gpa_t legacy_end = end < GUEST_LEGACY_END ? end : GUEST_LEGACY_END;
+
+		error = add_ram(machine, block, from, GUEST_BASE_END, false);
+		if (error == 0)
+			error = add_ram(machine, block, GUEST_BASE_END, legacy_end, true);
+		from = legacy_end;
+	}
+	if (error == 0)
+		error = add_ram(machine, block, from, end, false);
+	log_debug("guest memory at 0x%" PRIx64 " to 0x%" PRIx64, block->start, end - 1);
+	return error;
+}
+
 static int create_memory(struct machine *machine)
 {
 	/* What the processor itself answers at: nobody's BAR may cover it. */
 	static const struct mem_range platform = { LAYOUT_PLATFORM_START, LAYOUT_PLATFORM_SIZE };
 	const struct mem_ram_block *blocks;
 	size_t count;
-	int error = layout_make(machine->options->memory, kvm_vm_phys_bits(machine->vm), &machine->layout);
+	int error;
 
+	machine->layout_host.phys_bits = kvm_vm_phys_bits(machine->vm);
+	error = layout_make(machine->options->memory, &machine->layout_host, &machine->layout);
 	if (error == 0)
 		error = mem_ram_create(machine->layout.ram, machine->layout.ram_count, &machine->ram);
 	if (error == 0)
@@ -55,14 +101,7 @@ static int create_memory(struct machine *machine)
 	error = mem_map_listen(machine->map, &machine->slots.listener);
 	count = mem_ram_blocks(machine->ram, &blocks);
 	for (size_t i = 0; error == 0 && i < count; i++) {
-		machine->ram_regions[i] = (struct mem_region){
-			.start = blocks[i].start,
-			.size = blocks[i].size,
-			.host = blocks[i].host,
-			.kind = MEM_KIND_RAM,
-			.name = "RAM",
-		};
-		error = mem_map_add(machine->map, &machine->ram_regions[i]);
+		error = add_block(machine, &blocks[i]);
 		if (machine->options->dump_guest_core)
 			madvise(blocks[i].host, blocks[i].size, MADV_DODUMP);
 	}
@@ -249,10 +288,7 @@ static void destroy_vcpus(struct machine *machine)
 static void destroy_memory(struct machine *machine)
 {
 	if (machine->map) {
-		const struct mem_ram_block *blocks;
-		size_t count = machine->ram ? mem_ram_blocks(machine->ram, &blocks) : 0;
-
-		for (size_t i = 0; i < count; i++)
+		for (size_t i = 0; i < machine->ram_region_count; i++)
 			mem_map_remove(machine->map, &machine->ram_regions[i]);
 		mem_map_unlisten(machine->map, &machine->slots.listener);
 		mem_map_destroy(machine->map);

@@ -49,11 +49,63 @@ bool image_memory_has(const struct image_memory *memory, gpa_t start, uint64_t s
 	return false;
 }
 
+/* The pieces of RAM below 4 GiB, and the largest of them. */
+static size_t low_pieces(const struct image_memory *memory, struct mem_range *ret_largest)
+{
+	size_t count = 0;
+
+	*ret_largest = (struct mem_range){ 0, 0 };
+	for (; count < memory->count && memory->ranges[count].start < LOWMEM_MAPPED_END; count++) {
+		if (memory->ranges[count].size > ret_largest->size)
+			*ret_largest = memory->ranges[count];
+	}
+	return count;
+}
+
 gpa_t image_memory_low_end(const struct image_memory *memory)
 {
-	uint64_t end = memory->count > 0 ? memory->ranges[0].start + memory->ranges[0].size : 0;
+	struct mem_range largest;
+	size_t count = low_pieces(memory, &largest);
+	uint64_t end = count > 0 ? memory->ranges[count - 1].start + memory->ranges[count - 1].size : 0;
 
 	return end < LOWMEM_MAPPED_END ? end : LOWMEM_MAPPED_END;
+}
+
+bool image_memory_in_pieces(const struct image_memory *memory)
+{
+	struct mem_range largest;
+
+	return low_pieces(memory, &largest) > 1;
+}
+
+/* Where memory has holes, that belongs to the cause. */
+static void say_pieces(const struct image_memory *memory)
+{
+	struct mem_range largest;
+	size_t count = low_pieces(memory, &largest);
+	char size[32];
+
+	if (count < 2)
+		return;
+	error_add(
+		"the guest's memory below 4 GiB is in %zu pieces, around what the host's IOMMU reserves; the "
+		"largest has %s, at 0x%" PRIx64,
+		count, text_size(largest.size, size, sizeof(size)), largest.start);
+	error_try("grep . /sys/kernel/iommu_groups/*/reserved_regions    (shows what is reserved, for whom)");
+}
+
+/* In one piece of RAM from its start on, or in no piece at all. */
+static int too_large_for_pieces(const struct image_memory *memory, const char *what, uint64_t size,
+				uint64_t start)
+{
+	char text[32];
+
+	error_set(EFBIG, "%s takes %s of memory in one piece, at 0x%" PRIx64 " or above", what,
+		  text_size(size, text, sizeof(text)), start);
+	say_pieces(memory);
+	if (memory->ranges[memory->count - 1].start < LOWMEM_MAPPED_END)
+		return error_try("give the guest more memory with -m");
+	return -EFBIG;
 }
 
 int image_too_large(const struct image_memory *memory, const char *what, uint64_t size, uint64_t end)
@@ -63,6 +115,8 @@ int image_too_large(const struct image_memory *memory, const char *what, uint64_
 	char end_text[32];
 	char have_text[32];
 
+	if (image_memory_in_pieces(memory))
+		return too_large_for_pieces(memory, what, size, end - size);
 	error_set(EFBIG, "%s takes %s of memory and needs it to reach up to %s, but the guest's ends at %s",
 		  what, text_size(size, size_text, sizeof(size_text)),
 		  text_size(end, end_text, sizeof(end_text)), text_size(have, have_text, sizeof(have_text)));
@@ -161,7 +215,7 @@ static int plan_initrd(const struct boot_file *file, const struct image_memory *
 			need = end;
 	}
 	if (__builtin_add_overflow(need, file->size + PAGE_SIZE, &need) || need > plan->initrd_end ||
-	    need <= image_memory_low_end(memory)) {
+	    need <= image_memory_low_end(memory) || image_memory_in_pieces(memory)) {
 		/* More memory would not help: it would not be below the limit. */
 		error_set(EFBIG, "it has %s, which do not fit beside the kernel below %s",
 			  text_size(file->size, size_text, sizeof(size_text)),
@@ -169,6 +223,7 @@ static int plan_initrd(const struct boot_file *file, const struct image_memory *
 					    ? plan->initrd_end
 					    : image_memory_low_end(memory),
 				    limit_text, sizeof(limit_text)));
+		say_pieces(memory);
 		error_try("use a smaller initial RAM disk");
 	} else {
 		image_too_large(memory, "the initial RAM disk", file->size, need);

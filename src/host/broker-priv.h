@@ -26,6 +26,8 @@ enum broker_verb {
 	BROKER_OPEN_GROUP,
 	BROKER_ALLOW_MEMLOCK,
 	BROKER_MEMORY,
+	BROKER_RESERVED,
+	BROKER_GROUP_RESERVED,
 };
 
 struct broker_request {
@@ -45,6 +47,8 @@ struct broker_answer {
 	struct broker_device device;
 	char text[1024]; /* BROKER_DEVICE_TITLE: that; BROKER_BIND_MANAGED: whom it bound, "" nobody */
 	uint64_t total, available;
+	struct broker_range ranges[BROKER_RANGES_MAX];
+	size_t range_count;
 };
 
 /* The child's side of managed=on (broker-managed.c). Start with a zeroed one. */

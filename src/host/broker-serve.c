@@ -39,6 +39,7 @@
 #include "host/memlock-priv.h"
 #include "host/node-priv.h"
 #include "host/process-priv.h"
+#include "host/regions-priv.h"
 
 #define HOLDERS_SHOWN 8
 #define GROUP_LOOKS   10 /* at a group that somebody has, */
@@ -318,6 +319,10 @@ static int dispatch(struct server *server, const struct broker_request *request,
 		return allow_memlock(host, server->vm, request->bytes);
 	case BROKER_MEMORY:
 		return memory(host, &answer->total, &answer->available);
+	case BROKER_RESERVED:
+		return regions_of_host(host, answer->ranges, &answer->range_count);
+	case BROKER_GROUP_RESERVED:
+		return regions_of_group(host, request->group, answer->ranges, &answer->range_count);
 	}
 	return error_set(EPROTO, "the broker was asked for something it does not know (%u)", request->verb);
 }

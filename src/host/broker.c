@@ -244,6 +244,34 @@ int broker_memory(struct broker *broker, uint64_t *ret_total, uint64_t *ret_avai
 	return 0;
 }
 
+static int ask_ranges(struct broker *broker, const struct broker_request *request,
+		      struct broker_range ret_list[BROKER_RANGES_MAX], size_t *ret_count)
+{
+	struct broker_answer answer;
+	int error = ask(broker, request, &answer, NULL);
+
+	if (error)
+		return error;
+	memcpy(ret_list, answer.ranges, sizeof(answer.ranges));
+	*ret_count = answer.range_count;
+	return 0;
+}
+
+int broker_reserved(struct broker *broker, struct broker_range ret_list[BROKER_RANGES_MAX], size_t *ret_count)
+{
+	const struct broker_request request = { .verb = BROKER_RESERVED };
+
+	return ask_ranges(broker, &request, ret_list, ret_count);
+}
+
+int broker_group_reserved(struct broker *broker, uint32_t group,
+			  struct broker_range ret_list[BROKER_RANGES_MAX], size_t *ret_count)
+{
+	const struct broker_request request = { .verb = BROKER_GROUP_RESERVED, .group = group };
+
+	return ask_ranges(broker, &request, ret_list, ret_count);
+}
+
 /* Whether the answer is there; else that it takes long. */
 static bool answers_within(const struct broker *broker, unsigned ms)
 {

@@ -85,4 +85,20 @@ int broker_allow_memlock(struct broker *broker, uint64_t bytes);
 /* Memory of this host in bytes (MemTotal and MemAvailable of /proc/meminfo). */
 int broker_memory(struct broker *broker, uint64_t *ret_total, uint64_t *ret_available);
 
+/* A stretch of addresses, both ends included. */
+struct broker_range {
+	uint64_t first, last;
+};
+
+/*
+ * Addresses at which devices of this host reach no memory of a guest, ascending and apart: what the IOMMU
+ * groups reserve, all groups or one, without what lies where no guest has RAM. Where there are more, those of
+ * all groups are merged with what lies between them (and that is said); of one group, the first are told.
+ */
+#define BROKER_RANGES_MAX 24
+int broker_reserved(struct broker *broker, struct broker_range ret_list[BROKER_RANGES_MAX],
+		    size_t *ret_count);
+int broker_group_reserved(struct broker *broker, uint32_t group,
+			  struct broker_range ret_list[BROKER_RANGES_MAX], size_t *ret_count);
+
 #endif

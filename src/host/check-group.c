@@ -13,13 +13,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/cleanup.h"
 #include "base/sysfs.h"
 #include "base/text.h"
 #include "host/check-priv.h"
 #include "host/group-priv.h"
 #include "host/guest-map.h"
-#include "host/kernel-priv.h"
+#include "host/regions-priv.h"
 
 const char *check_member_reason(const struct group_member *member)
 {
@@ -99,11 +98,6 @@ void check_group(const struct host *host, const struct host_device *device, cons
 	group_fini(&group);
 }
 
-struct region {
-	uint64_t start, end;
-	char type[32];
-};
-
 /* Firmware (its own management processor, say) relies on the device's reaching this memory, at this address.
  * A guest has other memory there. */
 static void check_direct_region(const struct host *host, const struct host_device *device,
@@ -112,70 +106,70 @@ static void check_direct_region(const struct host *host, const struct host_devic
 	char path[PATH_MAX];
 	bool intel = sysfs_exists(sysfs_path(path, "%s/class/iommu/dmar0", host->sys));
 
-	if (!intel && !kernel_is_since(host, 6, 6)) {
+	if (!region_direct_is_locked(host)) {
 		findings_warning(findings, "reserved",
 				 "the firmware wants the devices of IOMMU group %u to reach 0x%" PRIx64
 				 " to 0x%" PRIx64 "; this kernel hands them out all the same",
-				 device->group, region->start, region->end);
+				 device->group, region->first, region->last);
 		return;
 	}
 	findings_obstacle(findings, "reserved", EINVAL,
 			  "the firmware wants the devices of IOMMU group %u to reach its memory at 0x%" PRIx64
 			  " to 0x%" PRIx64 " (%s) at all times, so the kernel hands them to nobody else",
-			  device->group, region->start, region->end, intel ? "an RMRR" : "a direct mapping");
+			  device->group, region->first, region->last, intel ? "an RMRR" : "a direct mapping");
 	findings_cure(findings,
 		      "newer firmware, or its switch for this: pre-boot DMA protection, shared memory "
 		      "or remote management of this slot");
 	findings_cure(findings, "another device, or another slot for this one");
 }
 
-static bool overlaps(const struct region *region, uint64_t start, uint64_t size)
+/* Guests' memory is laid out around what is reserved, but for what has to be where it is. */
+static void check_base_memory(const struct host_device *device, const struct region *region,
+			      struct findings *findings)
 {
-	return region->start < start + size && region->end >= start;
+	findings_obstacle(findings, "reserved", EINVAL,
+			  "devices of IOMMU group %u do not reach 0x%" PRIx64 " to 0x%" PRIx64
+			  " (%s), and every guest has memory there, in its first 640 KiB",
+			  device->group, region->first, region->last, region->type);
+	findings_cure(findings, "another slot for the device, or newer firmware");
 }
 
-/* Whether guests have RAM there. */
-static void check_reserved_region(const struct host_device *device, const struct region *region,
-				  struct findings *findings)
+/* Adds a line on what memory is laid out around. */
+static void add_line(const struct region *region, char *text, size_t size)
 {
-	if (!overlaps(region, 0, GUEST_LOW_RAM_MAX))
-		return;
-	findings_warning(findings, "reserved",
-			 "devices of IOMMU group %u do not reach 0x%" PRIx64 " to 0x%" PRIx64
-			 ": a guest with memory there cannot have one",
-			 device->group, region->start, region->end);
-	findings_cure(findings, "a guest with less memory than that (-m)");
+	size_t used = strlen(text);
+
+	if (!region_is_elsewhere(region))
+		(void)snprintf(text + used, size - used, "\n0x%" PRIx64 " to 0x%" PRIx64 " (%s)",
+			       region->first, region->last, region->type);
 }
 
 void check_reserved(const struct host *host, const struct host_device *device, struct findings *findings)
 {
-	char path[PATH_MAX];
-	auto_free char *text = NULL;
-	struct region region;
-	char *rest, *line;
-	unsigned count = 0;
+	struct regions regions;
 	size_t before = findings->count;
+	char around[1024] = "";
 
-	if (sysfs_read_file(
-		    sysfs_path(path, "%s/kernel/iommu_groups/%u/reserved_regions", host->sys, device->group),
-		    &text, NULL))
+	if (regions_load(host, device->group, &regions))
 		return;
-	rest = text;
-	while ((line = strsep(&rest, "\n"))) {
-		if (sscanf(line, "%" SCNx64 " %" SCNx64 " %31s", &region.start, &region.end, region.type) !=
-		    3)
+	for (size_t i = 0; i < regions.count; i++) {
+		const struct region *region = &regions.list[i];
+
+		if (strcmp(region->type, "direct") == 0)
+			check_direct_region(host, device, region, findings);
+		if (!region_forbids(host, region))
 			continue;
-		count++;
-		if (strcmp(region.type, "direct") == 0)
-			check_direct_region(host, device, &region, findings);
-		else if (strcmp(region.type, "reserved") == 0)
-			check_reserved_region(device, &region, findings);
+		if (region->first < GUEST_BASE_END)
+			check_base_memory(device, region, findings);
+		else
+			add_line(region, around, sizeof(around));
 	}
-	if (findings->count > before)
-		return;
-	if (count)
-		findings_ok(findings, "reserved", "%u region%s, none where guests have memory", count,
-			    count == 1 ? "" : "s");
-	else
+	if (around[0])
+		findings_ok(findings, "reserved", "guests' memory is laid out around:%s", around);
+	else if (findings->count == before && regions.count)
+		findings_ok(findings, "reserved", "%zu region%s, none where guests have memory",
+			    regions.count, regions.count == 1 ? "" : "s");
+	else if (findings->count == before && regions.known)
 		findings_ok(findings, "reserved", "none");
+	regions_fini(&regions);
 }

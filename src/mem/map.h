@@ -30,7 +30,7 @@ struct mem_region {
 	uint64_t size; /* multiple of 4 KiB, not 0 */
 	void *host;
 	enum mem_kind kind;
-	bool alone;	  /* MEM_KIND_DEVICE: no other device is to reach it */
+	bool alone;	  /* no device but its own (MEM_KIND_RAM: none) is to reach it */
 	const char *name; /* for messages */
 
 	/* mem/map.c's own */

@@ -13,7 +13,7 @@
 
 typedef uint64_t gpa_t; /* guest physical address */
 
-#define MEM_RAM_BLOCKS_MAX 8
+#define MEM_RAM_BLOCKS_MAX 32
 
 /* A stretch of guest physical addresses; start and size are multiples of 4 KiB, size is not 0. */
 struct mem_range {

@@ -70,8 +70,10 @@ int pvh_hand_over(const struct image_handover *handover, struct mem_ram *ram, st
 
 /* Whether [start, start + size) is RAM of one range. */
 bool image_memory_has(const struct image_memory *memory, gpa_t start, uint64_t size);
-/* Where the RAM that begins in the first range ends, at most at 4 GiB. */
+/* Where the RAM below 4 GiB ends. */
 gpa_t image_memory_low_end(const struct image_memory *memory);
+/* Whether it has holes. */
+bool image_memory_in_pieces(const struct image_memory *memory);
 /* Refuses what needs RAM up to `end`. -EFBIG with what there is and what it takes. */
 int image_too_large(const struct image_memory *memory, const char *what, uint64_t size, uint64_t end);
 

@@ -284,7 +284,12 @@ static int check_memory(const struct image_memory *memory, const struct image_pl
 		if (segment->address + segment->memory_size > end)
 			end = segment->address + segment->memory_size;
 	}
-	return fits ? 0 : image_too_large(memory, "the kernel", end - start, end);
+	if (fits)
+		return 0;
+	(void)image_too_large(memory, "the kernel", end - start, end);
+	/* It stands where it was linked to. */
+	return image_memory_in_pieces(memory) ? error_try("use its bzImage, which goes where there is room")
+					      : -EFBIG;
 }
 
 static bool has_entry(const struct image_plan *plan)

@@ -26,10 +26,10 @@ static inline int image_file(const void *data, size_t size)
 	return fd;
 }
 
-/* Checks an image of `size` bytes for a guest with memory_size bytes from 0 on. */
-static inline int image_check_sized(const void *data, size_t size, uint64_t memory_size, const char *cmdline)
+/* Checks an image of `size` bytes for a guest with this memory. */
+static inline int image_check_ranges(const void *data, size_t size, const struct mem_range *ram, size_t count,
+				     const char *cmdline)
 {
-	struct mem_range ram = { 0, memory_size };
 	int fd = image_file(data, size);
 	struct boot_linux_options options = {
 		.kernel_fd = fd,
@@ -37,10 +37,18 @@ static inline int image_check_sized(const void *data, size_t size, uint64_t memo
 		.cmdline = cmdline,
 		.kernel_path = "vmlinuz",
 	};
-	int error = boot_linux_check(&options, &ram, 1);
+	int error = boot_linux_check(&options, ram, count);
 
 	close(fd);
 	return error;
+}
+
+/* With memory_size bytes from 0 on. */
+static inline int image_check_sized(const void *data, size_t size, uint64_t memory_size, const char *cmdline)
+{
+	const struct mem_range ram = { 0, memory_size };
+
+	return image_check_ranges(data, size, &ram, 1, cmdline);
 }
 
 static inline int image_check(const void *data, size_t size)

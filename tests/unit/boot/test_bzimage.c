@@ -171,6 +171,38 @@ static void too_large_for_any_memory(void **state)
 	close(options.kernel_fd);
 }
 
+/* It goes to where there is room; its own place may be one where the host reserves something. */
+static void memory_with_holes(void **state)
+{
+	static const struct mem_range low[] = { { 0, 16 * MIB },
+						{ 18 * MIB, 4 * MIB },
+						{ 32 * MIB, 8 * MIB } };
+	static const struct mem_range high[] = { { 0, 16 * MIB }, { 18 * MIB, 4 * MIB }, { 4 * GIB, GIB } };
+	struct boot_linux_options options = { .initrd_fd = -1, .cmdline = "", .kernel_path = "vmlinuz" };
+	struct boot_machine machine = test_machine(1);
+	struct kvm_x86_entry entry;
+	struct mem_ram *ram;
+
+	options.kernel_fd = image_file(file, sizeof(file));
+	assert_int_equal(mem_ram_create(low, 3, &ram), 0);
+	assert_int_equal(boot_linux_load(&options, &machine, ram, &entry), 0);
+	assert_int_equal(entry.rip, 32 * MIB + 0x200);
+	mem_ram_destroy(ram);
+	close(options.kernel_fd);
+
+	assert_refused(
+		image_check_ranges(file, sizeof(file), high, 3, ""), EFBIG,
+		"the kernel takes 8 MiB of memory in one piece, at 0x1000000 or above\n"
+		"the guest's memory below 4 GiB is in 2 pieces, around what the host's IOMMU reserves; the "
+		"largest has 16 MiB, at 0x0");
+	assert_string_equal(
+		error_get()->remedy,
+		"grep . /sys/kernel/iommu_groups/*/reserved_regions    (shows what is reserved, for whom)");
+	/* There may be more room behind the last piece. */
+	assert_int_equal(image_check_ranges(file, sizeof(file), high, 2, ""), -EFBIG);
+	assert_non_null(strstr(error_get()->remedy, "-m"));
+}
+
 static void the_command_line_has_a_limit(void **state)
 {
 	char cmdline[0x10000 + 1];
@@ -279,6 +311,7 @@ int main(void)
 		cmocka_unit_test_setup(lying_headers_are_refused, good),
 		cmocka_unit_test_setup(too_large_for_memory, good),
 		cmocka_unit_test_setup(too_large_for_any_memory, good),
+		cmocka_unit_test_setup(memory_with_holes, good),
 		cmocka_unit_test_setup(the_command_line_has_a_limit, good),
 		cmocka_unit_test_setup(a_loaded_image_finds_its_parameters, good),
 	};

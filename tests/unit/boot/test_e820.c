@@ -62,6 +62,28 @@ static void memory_on_both_sides_of_4_gib(void **state)
 	assert_map(&map, expected, sizeof(expected) / sizeof(expected[0]));
 }
 
+/* What the host reserves is in no block, and so nothing to the guest. */
+static void memory_with_holes(void **state)
+{
+	static const struct mem_range ram[] = { { 0, MIB }, { 2 * MIB, 14 * MIB }, { 18 * MIB, 238 * MIB } };
+	static const struct e820_entry expected[] = {
+		{ 0x0, 0x9fc00, E820_RAM },
+		{ 0x9fc00, 0x400, E820_RESERVED },
+		{ 0xe0000, 0x1000, E820_NVS },
+		{ 0xe1000, 0x3000, E820_ACPI },
+		{ 0xe4000, 0x1c000, E820_RESERVED },
+		{ 2 * MIB, 14 * MIB, E820_RAM },
+		{ 18 * MIB, 238 * MIB, E820_RAM },
+		{ 0xe0000000, 0x10000000, E820_RESERVED },
+		{ 0xfec00000, 0x1400000, E820_RESERVED },
+	};
+	struct boot_machine machine = test_machine(1);
+	struct e820 map;
+
+	e820_make(ram, 3, &machine, &acpi, &map);
+	assert_map(&map, expected, sizeof(expected) / sizeof(expected[0]));
+}
+
 /* As many blocks as there can be, and an ECAM between them, stay in order and apart. */
 static void entries_ascend_without_overlap(void **state)
 {
@@ -97,6 +119,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_small_guest),
 		cmocka_unit_test(memory_on_both_sides_of_4_gib),
+		cmocka_unit_test(memory_with_holes),
 		cmocka_unit_test(entries_ascend_without_overlap),
 		cmocka_unit_test(the_window_is_never_reserved),
 	};

@@ -134,6 +134,19 @@ static void a_disk_too_large_says_what_it_takes(void **state)
 	assert_refused(check_with(PAGE, ram, 1), EFBIG, "below 1 bytes");
 }
 
+static void memory_with_holes(void **state)
+{
+	static const struct mem_range ram[] = { { 0, 32 * MIB }, { 48 * MIB, 16 * MIB }, { 4 * GIB, GIB } };
+
+	assert_int_equal(load_with(8 * MIB, ram, 3), 56 * MIB);
+	/* Too much for the last piece: above the kernel in the first one, or below it. */
+	assert_int_equal(load_with(15 * MIB, ram, 2), 49 * MIB);
+	assert_int_equal(load_with(8 * MIB, ram, 1), 24 * MIB);
+	assert_refused(check_with(17 * MIB, ram, 3), EFBIG,
+		       "it has 17 MiB, which do not fit beside the kernel below 64 MiB\n"
+		       "the guest's memory below 4 GiB is in 2 pieces");
+}
+
 static void odd_files_are_refused(void **state)
 {
 	static const struct mem_range ram[] = { { 0, 64 * MIB } };
@@ -192,6 +205,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_disk_goes_as_high_as_it_may, start, stop),
 		cmocka_unit_test_setup_teardown(the_disk_never_touches_the_kernel, start, stop),
 		cmocka_unit_test_setup_teardown(a_disk_too_large_says_what_it_takes, start, stop),
+		cmocka_unit_test_setup_teardown(memory_with_holes, start, stop),
 		cmocka_unit_test_setup_teardown(odd_files_are_refused, start, stop),
 		cmocka_unit_test_setup_teardown(a_refusal_writes_nothing, start, stop),
 		cmocka_unit_test_setup_teardown(an_empty_kernel_is_refused, start, stop),

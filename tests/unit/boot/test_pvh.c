@@ -257,6 +257,20 @@ static void a_32_bit_file_is_accepted(void **state)
 		assert_refused(image_check(&small, size), ENOEXEC, "truncated");
 }
 
+/* It stands where it stands. */
+static void memory_with_holes(void **state)
+{
+	static const struct mem_range around[] = { { 0, 2 * MIB },
+						   { 16 * MIB, 48 * MIB },
+						   { 96 * MIB, 32 * MIB } };
+	static const struct mem_range within[] = { { 0, 16 * MIB }, { 18 * MIB, 46 * MIB } };
+
+	assert_int_equal(image_check_ranges(&file, sizeof(file), around, 3, ""), 0);
+	assert_refused(image_check_ranges(&file, sizeof(file), within, 2, ""), EFBIG,
+		       "in one piece, at 0x1000000 or above\nthe guest's memory below 4 GiB is in 2 pieces");
+	assert_non_null(strstr(error_get()->remedy, "use its bzImage"));
+}
+
 static uint64_t get(const uint8_t *at, size_t size)
 {
 	uint64_t value = 0;
@@ -338,6 +352,7 @@ int main(void)
 		cmocka_unit_test_setup(lying_notes_are_refused, good),
 		cmocka_unit_test_setup(endless_notes_are_refused, good),
 		cmocka_unit_test_setup(a_32_bit_file_is_accepted, good),
+		cmocka_unit_test_setup(memory_with_holes, good),
 		cmocka_unit_test_setup(a_loaded_image_finds_its_start_info, good),
 	};
 

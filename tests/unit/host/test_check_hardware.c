@@ -277,10 +277,23 @@ static void test_other_regions(void **state)
 	assert_non_null(strstr(tree_device_story(tree, NVME),
 			       "o reserved: 3 regions, none where guests have memory\n"));
 	tree_file(tree, REGIONS, "0x0000000060000000 0x000000006fffffff reserved\n");
+	assert_non_null(strstr(tree_device_story(tree, NVME),
+			       "o reserved: guests' memory is laid out around:\n"
+			       "0x60000000 to 0x6fffffff (reserved)\n"));
+	/* Not this one: every guest has memory there. */
+	tree_file(tree, REGIONS, "0x0000000000007000 0x0000000000007fff reserved\n");
 	assert_non_null(
 		strstr(tree_device_story(tree, NVME),
-		       "w reserved: devices of IOMMU group 14 do not reach 0x60000000 to 0x6fffffff: a guest "
-		       "with memory there cannot have one [a guest with less memory than that (-m)]\n"));
+		       "X reserved: devices of IOMMU group 14 do not reach 0x7000 to 0x7fff (reserved), and "
+		       "every guest has memory there, in its first 640 KiB [another slot for the device, or "
+		       "newer firmware]\n"));
+	/* Handed out by an old kernel: around that as well. */
+	tree_file(tree, "proc/sys/kernel/osrelease", "6.5.0\n");
+	tree_file(tree, REGIONS, "0x00000000000e8000 0x00000000000e8fff direct\n");
+	assert_non_null(strstr(tree_device_story(tree, NVME),
+			       "o reserved: guests' memory is laid out around:\n"
+			       "0xe8000 to 0xe8fff (direct)\n"));
+	tree_remove(tree, "proc/sys/kernel/osrelease");
 	tree_file(tree, REGIONS, "%s", "");
 	assert_non_null(strstr(tree_device_story(tree, NVME), "o reserved: none\n"));
 }
