@@ -85,7 +85,9 @@ static void write_bars(const struct pci_plan *plan)
 			.bus = plan->buses[bar->bus].number,
 		};
 
-		put(&place, PCI_BASE_ADDRESS_0 + 4 * bar->bar, 4, (uint32_t)bar->address);
+		/* A ROM gets its address and stays off: who wants to read it switches it on. */
+		put(&place, bar->bar == PCI_ROM_BAR ? PCI_ROM_ADDRESS : PCI_BASE_ADDRESS_0 + 4 * bar->bar, 4,
+		    (uint32_t)bar->address);
 		if (bar->function->bars[bar->bar].kind == PCI_BAR_MEM64)
 			put(&place, PCI_BASE_ADDRESS_0 + 4 * bar->bar + 4, 4, (uint32_t)(bar->address >> 32));
 	}
@@ -126,7 +128,7 @@ static void decode_on(const struct pci_plan *plan, const struct place *place)
 	const struct pci_function *function = place->function;
 	uint32_t command = get(place, PCI_COMMAND, 2);
 
-	for (unsigned i = 0; i < PCI_BARS; i++) {
+	for (unsigned i = 0; i < PCI_BARS_AND_ROM; i++) {
 		if (function->bars[i].kind == PCI_BAR_IO)
 			command |= PCI_COMMAND_IO;
 		else if (function->bars[i].kind != PCI_BAR_NONE)

@@ -19,9 +19,10 @@ struct pci_windows {
 
 /*
  * 64-bit prefetchable BARs go above 4 GiB where they fit, all others below (but for 64-bit ones on the root
- * bus that fit above only). Decoding is switched on for what was placed, bus mastering for bridges alone.
- * Errors: ENOSPC with the BAR (function, number, size) that did not fit and the windows' room; then no
- * register was written. Main thread, no vCPU running; functions as after reset, or placed before.
+ * bus that fit above only). Decoding is switched on for what was placed (expansion ROMs keep their enable bit
+ * off), bus mastering for bridges alone. Errors: ENOSPC with the BAR (function, number, size) that did not
+ * fit and the windows' room; then no register was written. Main thread, no vCPU running; functions as after
+ * reset, or placed before.
  */
 int pci_assign(struct pci_bus *root, const struct pci_windows *windows);
 

@@ -14,6 +14,8 @@
 #include "base/lock.h"
 
 #define PCI_BARS		     6
+#define PCI_ROM_BAR		     PCI_BARS /* the expansion ROM's number in tables of BARs, */
+#define PCI_BARS_AND_ROM	     7	      /* which have so many entries */
 #define PCI_SLOTS		     32
 #define PCI_FUNCTIONS		     8
 #define PCI_DEVFN_OF(slot, function) ((uint8_t)((slot) << 3 | (function)))
@@ -28,12 +30,14 @@ enum pci_bar_kind {
 	PCI_BAR_IO,
 	PCI_BAR_MEM32,
 	PCI_BAR_MEM64,
+	PCI_BAR_ROM, /* below 4 GiB, switched on by a bit of its own register too; of entry PCI_ROM_BAR only
+		      */
 };
 
 struct pci_bar {
 	enum pci_bar_kind kind;
 	bool prefetchable;
-	uint64_t size; /* a power of two */
+	uint64_t size; /* a power of two; of a ROM 2 KiB to 16 MiB */
 };
 
 struct pci_function_ops {
@@ -65,7 +69,7 @@ struct pci_function {
 	char *id;	    /* as the user named it, or NULL; freed by pci_function_fini() */
 	const char *driver; /* "vfio-pci", "pcie-root-port", ...: for messages */
 	bool multifunction;
-	struct pci_bar bars[PCI_BARS];
+	struct pci_bar bars[PCI_BARS_AND_ROM];
 	struct pci_bus *secondary; /* the bus behind it, for a bridge */
 
 	/* pci/bus.c's own */

@@ -13,6 +13,7 @@
  * search ends.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -80,7 +81,7 @@ static void count_tree(const struct pci_bus *bus, unsigned *buses, unsigned *bar
 
 		if (!function)
 			continue;
-		for (unsigned i = 0; i < PCI_BARS; i++)
+		for (unsigned i = 0; i < PCI_BARS_AND_ROM; i++)
 			*bars += function->bars[i].kind != PCI_BAR_NONE;
 		if (function->secondary)
 			count_tree(function->secondary, buses, bars);
@@ -89,7 +90,7 @@ static void count_tree(const struct pci_bus *bus, unsigned *buses, unsigned *bar
 
 static void collect_bars(struct pci_plan *plan, unsigned bus, struct pci_function *function)
 {
-	for (unsigned i = 0; i < PCI_BARS; i++) {
+	for (unsigned i = 0; i < PCI_BARS_AND_ROM; i++) {
 		if (function->bars[i].kind == PCI_BAR_NONE)
 			continue;
 		plan->bars[plan->bar_count++] = (struct pci_plan_bar){
@@ -370,7 +371,7 @@ static const struct pci_plan_bar *largest_bar(const struct pci_plan *plan, const
 
 static int refuse_bar(const struct pci_plan *plan, const struct pci_plan_bar *bar, enum pci_space space)
 {
-	char name[PCI_FUNCTION_TEXT_SIZE], size[32];
+	char name[PCI_FUNCTION_TEXT_SIZE], size[32], what[16];
 
 	say_windows(plan, space,
 		    bar->function->bars[bar->bar].kind == PCI_BAR_MEM64 && plan->windows->mmio64.size > 0);
@@ -379,7 +380,8 @@ static int refuse_bar(const struct pci_plan *plan, const struct pci_plan_bar *ba
 			  pci_bus_name(plan->buses[0].bus));
 	else
 		error_try("fewer devices with large BARs in this VM");
-	return error_tried("place BAR %u (%s) of %s in slot %u function %u of bus %s", bar->bar,
+	snprintf(what, sizeof(what), bar->bar == PCI_ROM_BAR ? "option ROM" : "BAR %u", bar->bar);
+	return error_tried("place %s (%s) of %s in slot %u function %u of bus %s", what,
 			   text_size(bar_size(bar), size, sizeof(size)),
 			   pci_function_describe(bar->function, name), bar->function->devfn >> 3,
 			   bar->function->devfn & 7, pci_bus_name(bar->function->bus));

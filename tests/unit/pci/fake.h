@@ -13,7 +13,7 @@ struct fake {
 	pthread_mutex_t lock;
 	struct pci_config config;
 	struct pci_bars bars;
-	uint64_t mapped_at[PCI_BARS]; /* 0: not mapped */
+	uint64_t mapped_at[PCI_BARS_AND_ROM]; /* 0: not mapped */
 	unsigned maps;
 	unsigned unmaps;
 	unsigned resets;
@@ -22,7 +22,7 @@ struct fake {
 	void *opaque;
 };
 
-/* bars may be NULL: none. Its interrupt pin is INTA. */
+/* bars: PCI_BARS_AND_ROM of them, or NULL: none. Its interrupt pin is INTA. */
 struct fake *fake_create(const char *id, const struct pci_bar *bars);
 /* A bridge whose registers are believed, with `slots` slots on the bus behind. */
 struct fake *fake_bridge_create(struct lock *lock, const char *id, unsigned slots);

@@ -27,22 +27,31 @@ static const struct pci_windows usual = {
 	.io_end = 0xffff,
 };
 
-static const struct pci_bar nvme[PCI_BARS] = { [0] = { .kind = PCI_BAR_MEM64, .size = 16 * KIB } };
-static const struct pci_bar e1000e[PCI_BARS] = {
+static const struct pci_bar nvme[PCI_BARS_AND_ROM] = { [0] = { .kind = PCI_BAR_MEM64, .size = 16 * KIB } };
+static const struct pci_bar e1000e[PCI_BARS_AND_ROM] = {
 	[0] = { .kind = PCI_BAR_MEM32, .size = 128 * KIB },
 	[1] = { .kind = PCI_BAR_MEM32, .size = 128 * KIB },
 	[2] = { .kind = PCI_BAR_IO, .size = 32 },
 	[3] = { .kind = PCI_BAR_MEM32, .size = 16 * KIB },
 };
-static const struct pci_bar rtl8139[PCI_BARS] = {
+static const struct pci_bar rtl8139[PCI_BARS_AND_ROM] = {
 	[0] = { .kind = PCI_BAR_IO, .size = 256 },
 	[1] = { .kind = PCI_BAR_MEM32, .size = 256 },
 };
-static const struct pci_bar gpu[PCI_BARS] = {
+static const struct pci_bar gpu[PCI_BARS_AND_ROM] = {
 	[0] = { .kind = PCI_BAR_MEM64, .prefetchable = true, .size = 16 * GIB },
 	[2] = { .kind = PCI_BAR_MEM64, .prefetchable = true, .size = 32 * MIB },
 	[4] = { .kind = PCI_BAR_IO, .size = 128 },
 	[5] = { .kind = PCI_BAR_MEM32, .size = 16 * MIB },
+};
+/* And one with nothing but ports besides. */
+static const struct pci_bar old_with_rom[PCI_BARS_AND_ROM] = {
+	[0] = { .kind = PCI_BAR_IO, .size = 256 },
+	[PCI_ROM_BAR] = { .kind = PCI_BAR_ROM, .size = 64 * KIB },
+};
+static const struct pci_bar net_with_rom[PCI_BARS_AND_ROM] = {
+	[0] = { .kind = PCI_BAR_MEM32, .size = 128 * KIB },
+	[PCI_ROM_BAR] = { .kind = PCI_BAR_ROM, .size = 16 * MIB },
 };
 
 struct machine {
@@ -214,6 +223,25 @@ static unsigned look_at_bar(struct walk *walk, const struct view *view, unsigned
 	return wide ? 2 : 1;
 }
 
+/* An expansion ROM: placed like a BAR below 4 GiB, and off. */
+static void look_at_rom(struct walk *walk, const struct view *view, const struct range windows[SPACES])
+{
+	uint32_t at = get(view, PCI_ROM_ADDRESS, 4), mask;
+	struct range range;
+
+	put(view, PCI_ROM_ADDRESS, 4, (uint32_t)PCI_ROM_ADDRESS_MASK);
+	mask = get(view, PCI_ROM_ADDRESS, 4);
+	put(view, PCI_ROM_ADDRESS, 4, at);
+	if (!mask)
+		return;
+	range = (struct range){ at, at + ~mask };
+	assert_int_equal(at & ~mask, 0);
+	assert_int_not_equal(at, 0);
+	assert_true(get(view, PCI_COMMAND, 2) & PCI_COMMAND_MEMORY);
+	assert_true(inside(range, windows[SPACE_MEM]));
+	note_bar(walk, range, false);
+}
+
 static void look_at_bus(struct walk *walk, uint8_t bus, const struct range windows[SPACES]);
 
 static void look_at_bridge(struct walk *walk, const struct view *view, const struct range above[SPACES])
@@ -263,6 +291,7 @@ static void look_at_bus(struct walk *walk, uint8_t bus, const struct range windo
 		assert_int_equal(get(&view, PCI_COMMAND, 2) & PCI_COMMAND_MASTER, 0);
 		for (unsigned bar = 0; bar < PCI_BARS;)
 			bar += look_at_bar(walk, &view, bar, windows);
+		look_at_rom(walk, &view, windows);
 	}
 }
 
@@ -303,6 +332,28 @@ static void devices_on_the_root_bus(void **state)
 	assert_int_equal(net->config.data[PCI_INTERRUPT_LINE], 16 + 4);
 	assert_mapped(disk, 0, usual.mmio32.start, 4 * GIB);
 	assert_mapped(net, 2, 0x1000, 0x10000);
+}
+
+static void roms_have_a_place_and_are_off(void **state)
+{
+	struct machine *machine = *state;
+	struct pci_bus *behind = add_port(machine, 2, 0, "pcie.1");
+	struct fake *old = add(machine->root, 3, "old", old_with_rom);
+	struct fake *net = add(behind, 0, "net", net_with_rom);
+	struct view view = { machine, 1, 0 };
+	uint32_t at;
+
+	assign(machine, 3, 4);
+	assert_int_equal(old->mapped_at[PCI_ROM_BAR], 0);
+	at = get(&view, PCI_ROM_ADDRESS, 4);
+	put(&view, PCI_ROM_ADDRESS, 4, at | PCI_ROM_ADDRESS_ENABLE);
+	assert_int_equal(net->mapped_at[PCI_ROM_BAR], at);
+	/* A reset takes it away, and the next assignment brings it to the same place. */
+	pci_bus_reset(machine->root);
+	assert_int_equal(net->mapped_at[PCI_ROM_BAR], 0);
+	assert_int_equal(pci_config_get(&net->config, PCI_ROM_ADDRESS, 4), 0);
+	assign(machine, 3, 4);
+	assert_int_equal(get(&view, PCI_ROM_ADDRESS, 4), at);
 }
 
 /* A page to itself: only so can it be mapped into the guest. */
@@ -456,7 +507,7 @@ static void what_the_user_wants_does_not_give_way(void **state)
 
 static void prefetchable_bars_go_below_where_nothing_is_above(void **state)
 {
-	static const struct pci_bar card[PCI_BARS] = {
+	static const struct pci_bar card[PCI_BARS_AND_ROM] = {
 		[0] = { .kind = PCI_BAR_MEM64, .prefetchable = true, .size = 256 * MIB },
 		[2] = { .kind = PCI_BAR_MEM64, .prefetchable = true, .size = 512 * MIB },
 	};
@@ -482,7 +533,7 @@ static void prefetchable_bars_go_below_where_nothing_is_above(void **state)
 
 static void a_whole_port_goes_below_where_it_must(void **state)
 {
-	static const struct pci_bar card[PCI_BARS] = {
+	static const struct pci_bar card[PCI_BARS_AND_ROM] = {
 		[0] = { .kind = PCI_BAR_MEM64, .prefetchable = true, .size = 256 * MIB },
 	};
 	struct pci_windows windows = usual;
@@ -498,7 +549,7 @@ static void a_whole_port_goes_below_where_it_must(void **state)
 /* Not prefetchable, but nothing else is possible, and no bridge is in the way. */
 static void a_wide_bar_on_the_root_bus_goes_above_where_it_must(void **state)
 {
-	static const struct pci_bar fpga[PCI_BARS] = {
+	static const struct pci_bar fpga[PCI_BARS_AND_ROM] = {
 		[0] = { .kind = PCI_BAR_MEM64, .size = 8 * GIB },
 		[2] = { .kind = PCI_BAR_MEM64, .size = 64 * KIB },
 	};
@@ -512,7 +563,7 @@ static void a_wide_bar_on_the_root_bus_goes_above_where_it_must(void **state)
 
 static void a_bar_too_large_is_named(void **state)
 {
-	static const struct pci_bar huge[PCI_BARS] = {
+	static const struct pci_bar huge[PCI_BARS_AND_ROM] = {
 		[1] = { .kind = PCI_BAR_MEM64, .prefetchable = true, .size = 128 * GIB },
 		[4] = { .kind = PCI_BAR_MEM32, .size = 16 * MIB },
 	};
@@ -533,7 +584,7 @@ static void a_bar_too_large_is_named(void **state)
 
 static void a_narrow_bar_too_large_is_named(void **state)
 {
-	static const struct pci_bar large[PCI_BARS] = {
+	static const struct pci_bar large[PCI_BARS_AND_ROM] = {
 		[0] = { .kind = PCI_BAR_MEM32, .size = 1 * GIB },
 	};
 	struct machine *machine = *state;
@@ -544,6 +595,27 @@ static void a_narrow_bar_too_large_is_named(void **state)
 		       "cannot place BAR 0 (1 GiB) of vfio-pci 'second' in slot 10 function 0 of bus pcie.0\n"
 		       "  because: the PCI window below 4 GiB has 1536 MiB in all, 1 GiB of them taken\n"
 		       "  try:     fewer devices with large BARs in this VM");
+}
+
+static void a_rom_without_room_is_named(void **state)
+{
+	static const struct pci_windows narrow = {
+		.mmio32 = { 0x80000000, 128 * KIB },
+		.io_start = 0x1000,
+		.io_end = 0xffff,
+	};
+	static const struct pci_bar net[PCI_BARS_AND_ROM] = {
+		[0] = { .kind = PCI_BAR_MEM32, .size = 128 * KIB },
+		[PCI_ROM_BAR] = { .kind = PCI_BAR_ROM, .size = 64 * KIB },
+	};
+	struct machine *machine = *state;
+
+	add(machine->root, 3, "net", net);
+	assert_refused(
+		machine, &narrow,
+		"cannot place option ROM (64 KiB) of vfio-pci 'net' in slot 3 function 0 of bus pcie.0\n"
+		"  because: the PCI window below 4 GiB has 128 KiB in all, 128 KiB of them taken\n"
+		"  try:     fewer devices with large BARs in this VM");
 }
 
 static void too_many_io_ports_are_explained(void **state)
@@ -570,7 +642,7 @@ static void assigned_again_it_is_the_same(void **state)
 	struct fake *card = add(machine->root, 9, "card", gpu);
 	struct pci_bus *outer = add_bridge(machine, machine->root, 4, "outer");
 	struct view bridge = { machine, 0, PCI_DEVFN_OF(4, 0) }, port = { machine, 0, PCI_DEVFN_OF(2, 0) };
-	uint64_t first[PCI_BARS];
+	uint64_t first[PCI_BARS_AND_ROM];
 
 	add(add_bridge(machine, outer, 3, "inner"), 1, "disk", nvme);
 	assign(machine, 6, 9);
@@ -622,7 +694,7 @@ static void random_topologies(void **state)
 		assert_int_equal(pci_bus_create_root(&machine->lock, "pcie.0", &machine->root), 0);
 		for (unsigned slot = 0; slot < PCI_SLOTS; slot++) {
 			struct pci_bus *bus = machine->root;
-			struct pci_bar table[PCI_BARS] = { 0 };
+			struct pci_bar table[PCI_BARS_AND_ROM] = { 0 };
 			char id[3] = { (char)('a' + slot / 16), (char)('a' + slot % 16) };
 
 			if (rand() % 3 == 0) {
@@ -647,6 +719,11 @@ static void random_topologies(void **state)
 				bars++;
 				bar += kind == PCI_BAR_MEM64;
 			}
+			if (rand() % 3 == 0) {
+				table[PCI_ROM_BAR].kind = PCI_BAR_ROM;
+				table[PCI_ROM_BAR].size = 2048ull << rand() % 10;
+				bars++;
+			}
 			add(bus, bus == machine->root ? slot : 0, NULL, table);
 			functions++;
 		}
@@ -660,6 +737,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		assign_test(devices_on_the_root_bus),
 		assign_test(small_bars_do_not_share_a_page),
+		assign_test(roms_have_a_place_and_are_off),
+		assign_test(a_rom_without_room_is_named),
 		assign_test(devices_behind_ports),
 		assign_test(large_bars_go_above_4_gib_behind_ports_too),
 		assign_test(bridges_behind_bridges),

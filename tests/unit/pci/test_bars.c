@@ -16,11 +16,12 @@ struct device {
 	char story[512];
 };
 
-static const struct pci_bar table[PCI_BARS] = {
+static const struct pci_bar table[PCI_BARS_AND_ROM] = {
 	[0] = { .kind = PCI_BAR_MEM64, .size = 0x4000 },
 	[2] = { .kind = PCI_BAR_IO, .size = 0x20 },
 	[3] = { .kind = PCI_BAR_MEM32, .size = 0x1000 },
 	[4] = { .kind = PCI_BAR_MEM64, .prefetchable = true, .size = 1ull << 33 },
+	[PCI_ROM_BAR] = { .kind = PCI_BAR_ROM, .size = 0x20000 },
 };
 
 static void on_map(void *opaque, unsigned bar, uint64_t address)
@@ -163,6 +164,38 @@ static void all_leave_before_any_comes(void **state)
 	expect(&device, "-0 -3 +0@c0004000 +3@c0000000 ");
 }
 
+/* As Linux sizes it, and as firmware reads it. */
+static void a_rom_needs_both_switches(void **state)
+{
+	struct device device;
+
+	device_init(&device);
+	guest_write(&device, PCI_ROM_ADDRESS, 4, (uint32_t)PCI_ROM_ADDRESS_MASK);
+	assert_int_equal(pci_config_get(&device.config, PCI_ROM_ADDRESS, 4), 0xfffe0000);
+	guest_write(&device, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+	guest_write(&device, PCI_ROM_ADDRESS, 4, 0xffffffff);
+	assert_int_equal(pci_config_get(&device.config, PCI_ROM_ADDRESS, 4), 0xfffe0001);
+	guest_write(&device, PCI_ROM_ADDRESS, 4, 0xc0000000);
+	expect(&device, "");
+	assert_int_equal(pci_bars_address(&device.bars, PCI_ROM_BAR), 0xc0000000);
+	guest_write(&device, PCI_ROM_ADDRESS, 1, PCI_ROM_ADDRESS_ENABLE);
+	expect(&device, "+6@c0000000 ");
+	guest_write(&device, PCI_ROM_ADDRESS, 4, 0xc00207ff); /* reserved bits do not stay */
+	expect(&device, "-6 +6@c0020000 ");
+	assert_int_equal(pci_config_get(&device.config, PCI_ROM_ADDRESS, 4), 0xc0020001);
+	guest_write(&device, PCI_COMMAND, 2, PCI_COMMAND_IO);
+	expect(&device, "-6 ");
+	guest_write(&device, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+	expect(&device, "+6@c0020000 ");
+	guest_write(&device, PCI_ROM_ADDRESS, 4, 0xc0020000);
+	expect(&device, "-6 ");
+	guest_write(&device, PCI_ROM_ADDRESS, 4, 0xc0020001);
+	expect(&device, "+6@c0020000 ");
+	pci_bars_reset(&device.bars);
+	expect(&device, "-6 ");
+	assert_int_equal(pci_config_get(&device.config, PCI_ROM_ADDRESS, 4), 0);
+}
+
 static void nonsense_is_not_mapped(void **state)
 {
 	static const struct {
@@ -227,7 +260,7 @@ static void addresses_can_be_asked_for(void **state)
 	guest_write(&device, BAR(5), 4, 0x12);
 	assert_int_equal(pci_bars_address(&device.bars, 4), 0x1200000000);
 	assert_int_equal(pci_bars_address(&device.bars, 5), 0); /* the upper half is no BAR */
-	assert_int_equal(pci_bars_address(&device.bars, 6), 0);
+	assert_int_equal(pci_bars_address(&device.bars, PCI_BARS_AND_ROM), 0);
 	assert_int_equal(pci_bars_address(&device.bars, 0), 0);
 }
 
@@ -240,6 +273,7 @@ int main(void)
 		cmocka_unit_test(command_switches_each_kind),
 		cmocka_unit_test(a_move_is_an_unmap_and_a_map),
 		cmocka_unit_test(all_leave_before_any_comes),
+		cmocka_unit_test(a_rom_needs_both_switches),
 		cmocka_unit_test(nonsense_is_not_mapped),
 		cmocka_unit_test(reset_unmaps_and_forgets),
 		cmocka_unit_test(addresses_can_be_asked_for),
