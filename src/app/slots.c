@@ -10,7 +10,8 @@ static int add(struct mem_listener *listener, struct mem_region *region)
 {
 	struct slots *slots = (struct slots *)((char *)listener - offsetof(struct slots, listener));
 	uint32_t slot;
-	int error = kvm_slot_add(slots->vm, region->start, region->size, region->host, &slot);
+	int error = kvm_slot_add(slots->vm, region->start, region->size, region->host,
+				 region->kind == MEM_KIND_ROM, &slot);
 
 	if (error == 0)
 		mem_region_cookie_set(region, listener, (void *)(uintptr_t)(slot + 1));

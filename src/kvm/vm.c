@@ -132,10 +132,11 @@ unsigned kvm_vm_max_vcpus(const struct kvm_vm *vm)
 	return vm->max_vcpus;
 }
 
-static int slot_set(struct kvm_vm *vm, uint32_t slot, uint64_t gpa, uint64_t size, void *host)
+static int slot_set(struct kvm_vm *vm, uint32_t slot, uint64_t gpa, uint64_t size, void *host, bool readonly)
 {
 	struct kvm_userspace_memory_region region = {
 		.slot = slot,
+		.flags = readonly ? KVM_MEM_READONLY : 0,
 		.guest_phys_addr = gpa,
 		.memory_size = size,
 		.userspace_addr = (uintptr_t)host,
@@ -154,14 +155,15 @@ static uint32_t slot_find(const struct kvm_vm *vm)
 	return vm->slots_max;
 }
 
-int kvm_slot_add(struct kvm_vm *vm, uint64_t gpa, uint64_t size, void *host, uint32_t *ret_slot)
+int kvm_slot_add(struct kvm_vm *vm, uint64_t gpa, uint64_t size, void *host, bool readonly,
+		 uint32_t *ret_slot)
 {
 	uint32_t slot = slot_find(vm);
 
 	check(size > 0 && !((gpa | size | (uintptr_t)host) & PAGE_MASK));
 	if (slot == vm->slots_max)
 		return error_set(ENOSPC, "all %u of KVM's memory slots are in use", vm->slots_max);
-	if (slot_set(vm, slot, gpa, size, host) < 0)
+	if (slot_set(vm, slot, gpa, size, host, readonly) < 0)
 		return error_sys(errno,
 				 "KVM_SET_USER_MEMORY_REGION for 0x%llx bytes at guest physical "
 				 "address 0x%llx",
@@ -176,7 +178,7 @@ void kvm_slot_remove(struct kvm_vm *vm, uint32_t slot)
 	uint64_t bit = 1ULL << slot % SLOTS_PER_WORD;
 
 	check(slot < vm->slots_max && (vm->slots_used[slot / SLOTS_PER_WORD] & bit));
-	if (slot_set(vm, slot, 0, 0, NULL) < 0) {
+	if (slot_set(vm, slot, 0, 0, NULL, false) < 0) {
 		/* The number stays taken: its old memory may still be in the guest. */
 		log_error("KVM_SET_USER_MEMORY_REGION does not give slot %u back: errno %d", slot, errno);
 		return;

@@ -30,10 +30,12 @@ unsigned kvm_vm_max_vcpus(const struct kvm_vm *vm);
 unsigned kvm_vm_phys_bits(const struct kvm_vm *vm);
 
 /*
- * Memory slots. gpa, size and host are multiples of 4 KiB. The call may take long (KVM waits for a grace
- * period, and zaps): never under the machine lock. Callers serialise.
+ * Memory slots. gpa, size and host are multiples of 4 KiB. readonly: the guest's writes are trapped (x86 has
+ * had that since Linux 3.7, KVM_CAP_READONLY_MEM). The call may take long (KVM waits for a grace period, and
+ * zaps): never under the machine lock. Callers serialise.
  */
-int kvm_slot_add(struct kvm_vm *vm, uint64_t gpa, uint64_t size, void *host, uint32_t *ret_slot);
+int kvm_slot_add(struct kvm_vm *vm, uint64_t gpa, uint64_t size, void *host, bool readonly,
+		 uint32_t *ret_slot);
 void kvm_slot_remove(struct kvm_vm *vm, uint32_t slot);
 
 /* Level of an interrupt line, GSI 0 to 23 (PIC pins 0 to 15 and IOAPIC pins; GSI 0, the timer's, is the

@@ -22,6 +22,7 @@
 enum mem_kind {
 	MEM_KIND_RAM,
 	MEM_KIND_DEVICE, /* a BAR of an assigned device */
+	MEM_KIND_ROM,	 /* the guest reads it; its writes are trapped */
 };
 
 /* Embedded in its owner, unchanged while in the map. */

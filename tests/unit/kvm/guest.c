@@ -200,7 +200,7 @@ void guest_create(struct guest *guest, unsigned cpus)
 	guest->ram = mmap(NULL, GUEST_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	assert_true(guest->ram != MAP_FAILED);
 	ram_fill(guest);
-	assert_int_equal(kvm_slot_add(guest->vm, 0, GUEST_SIZE, guest->ram, &guest->slot), 0);
+	assert_int_equal(kvm_slot_add(guest->vm, 0, GUEST_SIZE, guest->ram, false, &guest->slot), 0);
 	guest->topology = (struct kvm_topology){ cpus, 1, 1, cpus, 1 };
 	for (unsigned i = 0; i < cpus; i++) {
 		if (kvm_vcpu_create(guest->vm, i, &guest->topology, false, &guest_ops, guest,

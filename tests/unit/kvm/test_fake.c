@@ -24,6 +24,7 @@ static struct {
 	uint32_t routes;      /* entries in the last */
 	struct kvm_irq_routing_entry last_route;
 	struct kvm_irqfd irqfd;
+	struct kvm_userspace_memory_region slot;
 	struct kvm_device_attr attr;
 	int32_t attr_fd;
 	unsigned devices;
@@ -89,6 +90,9 @@ int kvm_ioctl(int fd, unsigned long request, void *argument)
 	case KVM_IRQFD:
 		kernel.irqfd = *(struct kvm_irqfd *)argument;
 		return 0;
+	case KVM_SET_USER_MEMORY_REGION:
+		kernel.slot = *(struct kvm_userspace_memory_region *)argument;
+		return 0;
 	case KVM_SIGNAL_MSI:
 		kernel.msi = *(struct kvm_uapi_msi *)argument;
 		return 1;
@@ -125,6 +129,8 @@ int kvm_extension(int fd, unsigned long capability)
 {
 	if ((int)capability == kernel.lacks)
 		return 0;
+	if (capability == KVM_CAP_NR_MEMSLOTS)
+		return 32;
 	return capability == KVM_CAP_IRQ_ROUTING ? 4096 : 1;
 }
 
@@ -246,6 +252,23 @@ static void messages_and_eventfds_are_passed_on(void **state)
 	kernel.with = EBUSY;
 	assert_int_equal(kvm_irqfd_assign(vm, 30, 7), -EBUSY);
 	assert_non_null(strstr(error_get()->because, "GSI 30"));
+	kvm_vm_destroy(vm);
+}
+
+static void slots_are_for_writing_or_not(void **state)
+{
+	static _Alignas(4096) uint8_t page[4096];
+	struct kvm_vm *vm = vm_new();
+	uint32_t slot, other;
+
+	assert_int_equal(kvm_slot_add(vm, 0xc0000000, sizeof(page), page, true, &slot), 0);
+	assert_int_equal(kernel.slot.flags, KVM_MEM_READONLY);
+	assert_int_equal(kernel.slot.memory_size, sizeof(page));
+	assert_int_equal(kvm_slot_add(vm, 0xd0000000, sizeof(page), page, false, &other), 0);
+	assert_int_equal(kernel.slot.flags, 0);
+	kvm_slot_remove(vm, slot);
+	assert_int_equal(kernel.slot.slot, slot);
+	assert_int_equal(kernel.slot.memory_size, 0);
 	kvm_vm_destroy(vm);
 }
 
@@ -413,6 +436,7 @@ int main(void)
 		cmocka_unit_test(lacking_capability_is_named),
 		cmocka_unit_test(refused_routes_change_nothing),
 		cmocka_unit_test(messages_and_eventfds_are_passed_on),
+		cmocka_unit_test(slots_are_for_writing_or_not),
 		cmocka_unit_test(one_vfio_device_for_all),
 		cmocka_unit_test(counters_are_taken_away),
 		cmocka_unit_test(reset_skips_registers_it_can_do_without),

@@ -72,6 +72,36 @@ static void long_mode_runs(void **state)
 	guest_destroy(&guest);
 }
 
+/* What was trapped above is memory now, but for the writes. */
+static void read_only_memory_traps_writes(void **state)
+{
+	unsigned char *page = aligned_alloc(4096, 4096);
+	struct kvm_vcpu_stats stats;
+	struct guest guest;
+	uint32_t slot;
+
+	assert_non_null(page);
+	memset(page, 0xa5, 4096);
+	guest_create(&guest, 1);
+	assert_int_equal(kvm_slot_add(guest.vm, GUEST_MMIO, 4096, page, true, &slot), 0);
+	guest_reset(&guest, KVM_X86_MODE_LONG, guest_long);
+	guest_run(&guest);
+	assert_true(guest_wait_for(&guest, REPORTS_MAX));
+	guest_stop(&guest);
+	if (guest.ended)
+		fail_msg("%s: %s", guest.cause.tried, guest.cause.because);
+	assert_int_equal(guest.reports[3], 0xa5a5a5a5);
+	assert_int_equal(guest.reports[4], 0xa5a5a5a5);
+	assert_int_equal(guest.mmio[0x17], 0x42);
+	kvm_vcpu_stats_get(guest.vcpus[0], &stats);
+	assert_int_equal(stats.mmio, 3);
+	for (unsigned i = 0; i < 4096; i++)
+		assert_int_equal(page[i], 0xa5);
+	kvm_slot_remove(guest.vm, slot);
+	guest_destroy(&guest);
+	free(page);
+}
+
 static void every_processor_starts(void **state)
 {
 	struct guest guest;
@@ -383,13 +413,14 @@ static void slots_are_numbered(void **state)
 
 	guest_create(&guest, 0);
 	assert_int_equal(guest.slot, 0);
-	assert_int_equal(kvm_slot_add(guest.vm, GUEST_SIZE - 0x1000, 0x2000, guest.ram, &slot), -EEXIST);
+	assert_int_equal(kvm_slot_add(guest.vm, GUEST_SIZE - 0x1000, 0x2000, guest.ram, false, &slot),
+			 -EEXIST);
 	assert_non_null(strstr(error_get()->because, "0x1ff000"));
 	assert_int_equal(slot, 99);
-	assert_int_equal(kvm_slot_add(guest.vm, 0x10000000, 0x1000, guest.ram, &slot), 0);
+	assert_int_equal(kvm_slot_add(guest.vm, 0x10000000, 0x1000, guest.ram, false, &slot), 0);
 	assert_int_equal(slot, 1);
 	kvm_slot_remove(guest.vm, 1);
-	assert_int_equal(kvm_slot_add(guest.vm, 0x20000000, 0x1000, guest.ram, &slot), 0);
+	assert_int_equal(kvm_slot_add(guest.vm, 0x20000000, 0x1000, guest.ram, false, &slot), 0);
 	assert_int_equal(slot, 1);
 	guest_destroy(&guest);
 }
@@ -413,6 +444,7 @@ int main(void)
 		cmocka_unit_test(vfio_device_refuses_other_files),
 		cmocka_unit_test(protected_mode_runs),
 		cmocka_unit_test(long_mode_runs),
+		cmocka_unit_test(read_only_memory_traps_writes),
 		cmocka_unit_test(every_processor_starts),
 		cmocka_unit_test(stop_and_run_lose_nothing),
 		cmocka_unit_test(triple_fault_ends_and_reset_cures),
