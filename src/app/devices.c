@@ -76,6 +76,42 @@ static int take_token(struct keyvals *keyvals, struct device_plan *plan)
 	return plan->vf_token ? 0 : error_sys(ENOMEM, "options");
 }
 
+static int take_rombar(struct keyvals *keyvals, bool *rombar)
+{
+	const char *text = keyvals_take(keyvals, "rombar");
+
+	if (!text)
+		return 0;
+	/* To QEMU it is a number, to everybody else a switch. */
+	if (strcmp(text, "0") == 0 || strcmp(text, "1") == 0)
+		*rombar = text[0] == '1';
+	else if (text_to_bool(text, rombar) < 0)
+		return error_tried("use rombar=");
+	return 0;
+}
+
+/* romfile= without a value: none, as with QEMU. */
+static int take_rom(struct keyvals *keyvals, struct device_plan *plan)
+{
+	const char *file = keyvals_take(keyvals, "romfile");
+	bool rombar = true;
+	int error = take_rombar(keyvals, &rombar);
+
+	if (error < 0)
+		return error;
+	plan->no_rom = !rombar || (file && *file == '\0');
+	if (!file || *file == '\0')
+		return 0;
+	if (plan->no_rom) {
+		error_set(ENOTSUP,
+			  "rombar= hides the ROM that romfile= names; QEMU would hand it to its firmware by "
+			  "another way, which handfast does not have");
+		return error_try("one of the two: romfile=%s shows it, rombar=off shows none", file);
+	}
+	plan->romfile = strdup(file);
+	return plan->romfile ? 0 : error_sys(ENOMEM, "options");
+}
+
 static int plan_vfio_pci(struct keyvals *keyvals, struct device_plan *plan)
 {
 	const char *host = keyvals_take(keyvals, "host");
@@ -92,6 +128,8 @@ static int plan_vfio_pci(struct keyvals *keyvals, struct device_plan *plan)
 	error = keyvals_take_bool(keyvals, "managed", &plan->managed);
 	if (error == 0)
 		error = keyvals_take_bool(keyvals, "x-no-p2p", &plan->no_p2p);
+	if (error == 0)
+		error = take_rom(keyvals, plan);
 	return error < 0 ? error : take_token(keyvals, plan);
 }
 
@@ -104,6 +142,8 @@ static int create_vfio_pci(const struct device_handles *handles, const struct de
 		.multifunction = plan->multifunction,
 		.no_p2p = plan->no_p2p,
 		.vf_token = plan->vf_token,
+		.no_rom = plan->no_rom,
+		.rom = plan->rom,
 	};
 
 	return vfio_pci_create(handles->vfio, &options, ret_function);
@@ -140,11 +180,13 @@ static const struct keyval_key vfio_pci_keys[] = {
 	{ "x-no-p2p", "on|off", "other devices of the VM do not reach its BARs by DMA (default: off)", NULL },
 	{ "vf-token", "UUID",
 	  "the secret between a physical function and its virtual ones, where vfio-pci has both", NULL },
+	{ "romfile", "FILE", "an option ROM to show in place of its own; empty: none", NULL },
+	{ "rombar", "on|off", "whether the guest sees an option ROM (default: on; 1 and 0 are fine too)",
+	  NULL },
 	{ "sysfsdev", NULL, NULL, "name the device by host=; mediated devices are not there yet" },
 	{ "iommufd", NULL, NULL, "iommufd is not there yet; groups and type1 are used" },
 	{ "fd", NULL, NULL, "handfast opens the device itself" },
-	{ "romfile", NULL, NULL, "option ROMs are not there yet" },
-	{ "rombar", NULL, NULL, "option ROMs are not there yet, none is shown" },
+	{ "romsize", NULL, NULL, "the ROM BAR is as large as the ROM" },
 	{ "bootindex", NULL, NULL, "firmware is not there yet; boot a kernel by -kernel" },
 	{ "enable-migration", NULL, NULL, "migration is not supported" },
 	{ "display", NULL, NULL, "there is no emulated display" },
@@ -328,6 +370,8 @@ void device_plan_free(struct device_plan *plan)
 	free(plan->id);
 	free(plan->bus);
 	free(plan->vf_token);
+	free(plan->romfile);
+	vfio_rom_free(plan->rom);
 	*plan = (struct device_plan){ 0 };
 }
 

@@ -28,7 +28,10 @@ struct device_plan {
 	struct host_id host;
 	bool managed; /* bound before the start, given back after the end */
 	bool no_p2p;
-	char *vf_token; /* NULL: none */
+	char *vf_token;	      /* NULL: none */
+	bool no_rom;	      /* the guest sees no option ROM */
+	char *romfile;	      /* NULL: the device's own */
+	struct vfio_rom *rom; /* what is in romfile; NULL until machine_check() has read it */
 };
 
 /* Handles that creation may use. */

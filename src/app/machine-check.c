@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "app/machine-priv.h"
 #include "base/error.h"
@@ -98,17 +99,34 @@ static int check_kernel(struct machine *machine)
 	return boot_linux_check(&linux_options, machine->layout.ram, machine->layout.ram_count);
 }
 
+/* An option ROM from a file: all of it, now, so that what was found good is what the guest sees. */
+static int load_rom(struct machine *machine, struct device_plan *plan, const struct broker_device *device)
+{
+	int fd, error;
+
+	if (!plan->romfile || plan->rom)
+		return 0;
+	error = broker_open_file(machine->broker, "option ROM", plan->romfile, &fd);
+	if (error < 0)
+		return error_try_else("name a file that is there and can be read");
+	error = vfio_rom_load(fd, plan->romfile, device, &plan->rom);
+	close(fd);
+	return error;
+}
+
 /* managed_only: as they are once they are bound. */
 static int check_devices(struct machine *machine, bool managed_only)
 {
 	for (unsigned i = 0; i < machine->plan_count; i++) {
-		const struct device_plan *plan = &machine->plans[i];
+		struct device_plan *plan = &machine->plans[i];
 		struct broker_device device;
 		int error;
 
 		if (!plan->kind->host_device || (managed_only && !plan->managed))
 			continue;
 		error = broker_device_check(machine->broker, &plan->host, plan->vf_token != NULL, &device);
+		if (error == 0)
+			error = load_rom(machine, plan, &device);
 		if (error < 0)
 			return error;
 	}

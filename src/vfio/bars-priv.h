@@ -52,9 +52,9 @@ struct vfio_bars {
 	struct vfio_device *device;
 	struct vfio_bars_place place;
 	struct vfio_msix *msix;
-	pthread_mutex_t *lock; /* the function's: guards msix */
-	bool powered;	       /* the function is in D0: it decodes */
-	struct vfio_bar bar[PCI_BARS];
+	pthread_mutex_t *lock;		       /* the function's: guards msix */
+	bool powered;			       /* the function is in D0: it decodes */
+	struct vfio_bar bar[PCI_BARS_AND_ROM]; /* the ROM is rom.c's to set up */
 	struct log_limit limit;
 };
 

@@ -441,7 +441,7 @@ void vfio_bars_unmap(void *opaque, unsigned bar)
 void vfio_bars_power(struct vfio_bars *bars, bool powered)
 {
 	bars->powered = powered;
-	for (unsigned i = 0; i < PCI_BARS; i++) {
+	for (unsigned i = 0; i < PCI_BARS_AND_ROM; i++) {
 		if (!powered)
 			bar_unshow(&bars->bar[i]);
 		else if (bars->bar[i].decoding)
@@ -451,7 +451,7 @@ void vfio_bars_power(struct vfio_bars *bars, bool powered)
 
 void vfio_bars_fini(struct vfio_bars *bars)
 {
-	for (unsigned i = 0; i < PCI_BARS && bars->device; i++) {
+	for (unsigned i = 0; i < PCI_BARS_AND_ROM && bars->device; i++) {
 		struct vfio_bar *bar = &bars->bar[i];
 
 		if (!bar->io.size)

@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "vfio/pci-priv.h"
+#include "vfio/rom-priv.h"
 
 static struct vfio_pci *to_vfio(struct pci_function *function)
 {
@@ -82,7 +83,8 @@ static void plain_write(struct vfio_pci *pci, unsigned offset, unsigned size, ui
 		vfio_config_write(&pci->config, offset, size, value);
 	if (vfio_config_touches(offset, size, PCI_COMMAND, 2))
 		command_follow(pci, command);
-	if (vfio_config_touches(offset, size, PCI_BASE_ADDRESS_0, 4 * PCI_BARS))
+	if (vfio_config_touches(offset, size, PCI_BASE_ADDRESS_0, 4 * PCI_BARS) ||
+	    vfio_config_touches(offset, size, PCI_ROM_ADDRESS, 4))
 		pci_bars_update(&pci->registers);
 	vfio_interrupts_follow(&pci->interrupts, offset, size);
 }
@@ -174,7 +176,10 @@ static int parts_setup(struct vfio_pci *pci, const struct vfio_handles *handles,
 		return error;
 	error = vfio_bars_init(&pci->bars, device, pci->function.bars, &pci->interrupts.msix, &pci->lock,
 			       &place);
+	if (!error)
+		error = vfio_rom_setup(&pci->bars, options, &pci->function.bars[PCI_ROM_BAR]);
 	if (error) {
+		vfio_bars_fini(&pci->bars);
 		vfio_interrupts_fini(&pci->interrupts);
 		return error;
 	}

@@ -16,6 +16,7 @@
 #include "mem/bus.h"
 #include "mem/map.h"
 #include "pci/pci.h"
+#include "vfio/rom.h"
 
 struct vfio;
 
@@ -50,8 +51,10 @@ struct vfio_pci_options {
 	const char *id; /* may be NULL */
 	struct host_id host;
 	bool multifunction;
-	const char *vf_token; /* a UUID; NULL: none */
-	bool no_p2p;	      /* the other devices of this VM do not reach its BARs by DMA */
+	const char *vf_token;	    /* a UUID; NULL: none */
+	bool no_p2p;		    /* the other devices of this VM do not reach its BARs by DMA */
+	bool no_rom;		    /* no option ROM is shown; the device's own is not read either */
+	const struct vfio_rom *rom; /* shown in place of its own; NULL: its own. The caller's, copied */
 };
 
 /*

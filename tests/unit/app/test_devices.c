@@ -135,6 +135,11 @@ static void test_keys_of_devices(void **state)
 	static const char *const arguments[] = {
 		"vfio-pci,host=01:00.0,vf-token=00112233-4455-6677-8899-aABBccddeeff",
 		"vfio-pci,host=02:00.0,x-no-p2p=on",
+		"vfio-pci,host=03:00.0,romfile=card.rom,rombar=1",
+		"vfio-pci,host=04:00.0,romfile=",
+		"vfio-pci,host=05:00.0,rombar=0",
+		"vfio-pci,host=06:00.0,rombar=off,romfile=",
+		"vfio-pci,host=07:00.0,rombar=on",
 		"pcie-root-port,id=rp1,io-reserve=8k,mem-reserve=10M,pref64-reserve=64G",
 		"pcie-root-port,id=rp2,pref64-reserve=0",
 		NULL,
@@ -146,11 +151,20 @@ static void test_keys_of_devices(void **state)
 	assert_false(plans.plans[0].no_p2p);
 	assert_null(plans.plans[1].vf_token);
 	assert_true(plans.plans[1].no_p2p);
-	assert_int_equal(plans.plans[2].root_port.io_reserve, 8192);
-	assert_int_equal(plans.plans[2].root_port.mem_reserve, 10 << 20);
-	assert_int_equal(plans.plans[2].root_port.pref64_reserve, 64ull << 30);
-	assert_int_equal(plans.plans[3].root_port.io_reserve, PCI_RESERVE_AUTO);
-	assert_int_equal(plans.plans[3].root_port.pref64_reserve, 0);
+	assert_null(plans.plans[1].romfile);
+	assert_false(plans.plans[1].no_rom);
+	assert_string_equal(plans.plans[2].romfile, "card.rom");
+	assert_false(plans.plans[2].no_rom);
+	for (unsigned i = 3; i < 6; i++) {
+		assert_null(plans.plans[i].romfile);
+		assert_true(plans.plans[i].no_rom);
+	}
+	assert_false(plans.plans[6].no_rom);
+	assert_int_equal(plans.plans[7].root_port.io_reserve, 8192);
+	assert_int_equal(plans.plans[7].root_port.mem_reserve, 10 << 20);
+	assert_int_equal(plans.plans[7].root_port.pref64_reserve, 64ull << 30);
+	assert_int_equal(plans.plans[8].root_port.io_reserve, PCI_RESERVE_AUTO);
+	assert_int_equal(plans.plans[8].root_port.pref64_reserve, 0);
 	free_plans(&plans);
 }
 
@@ -175,6 +189,14 @@ static void test_refusals(void **state)
 		{ { "vfio-pci,host=01:00.0,vf-token=00112233-4455" },
 		  -EINVAL,
 		  "vf-token=00112233-4455 is no UUID" },
+		{ { "vfio-pci,host=01:00.0,rombar=2" },
+		  -EINVAL,
+		  "cannot use rombar=: '2' is neither on nor off" },
+		{ { "vfio-pci,host=01:00.0,rombar=0,romfile=card.rom" },
+		  -ENOTSUP,
+		  "rombar= hides the ROM that romfile= names; QEMU would hand it to its firmware by another "
+		  "way, "
+		  "which handfast does not have" },
 		{ { "pcie-root-port,id=a,pref64-reserve=much" }, -EINVAL, "" },
 		{ { "vfio-pci,host=01:00.0,x-vga=on" },
 		  -ENOTSUP,

@@ -66,6 +66,10 @@ static int fake_region_info(struct vfio_device *device, unsigned region, struct 
 		*ret_region = fake->region[region];
 	if (region == VFIO_PCI_CONFIG_REGION_INDEX)
 		ret_region->size = fake->config_size;
+	if (region == VFIO_PCI_ROM_REGION_INDEX) {
+		ret_region->size = fake->rom_size;
+		ret_region->readable = true;
+	}
 	return 0;
 }
 
@@ -83,6 +87,14 @@ static int fake_region_read(struct vfio_device *device, unsigned region, uint64_
 	if (region == VFIO_PCI_CONFIG_REGION_INDEX) {
 		assert_true(offset + size <= fake->config_size);
 		memcpy(ret_data, fake->config + offset, size);
+		return 0;
+	}
+	if (region == VFIO_PCI_ROM_REGION_INDEX) {
+		/* The kernel is as strict. */
+		if (!(fake->config[PCI_COMMAND] & PCI_COMMAND_MEMORY))
+			return error_set(EIO, "the fake device decodes no memory");
+		assert_true(offset + size <= fake->rom_size);
+		memcpy(ret_data, fake->rom + offset, size);
 		return 0;
 	}
 	assert_true(region < PCI_BARS && offset + size <= fake->region[region].size);

@@ -22,6 +22,8 @@ struct fake_device {
 	struct vfio_region region[PCI_BARS];
 	uint8_t *memory[PCI_BARS]; /* what region_mmap() and accesses reach; a memfd of region.size bytes */
 	int memory_fd[PCI_BARS];
+	const uint8_t *rom; /* its option ROM, of rom_size bytes; 0: the kernel knows of none */
+	size_t rom_size;
 	bool dead;  /* answers all-ones */
 	bool fails; /* reads and writes return errors */
 	bool mmap_fails;

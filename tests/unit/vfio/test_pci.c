@@ -55,6 +55,7 @@ static const struct vfio_pci_owner owner = { .release = release, .reset_bus = re
 static int setup_machine(void **state)
 {
 	fake_device_init(&fake);
+	fake_set(fake.config, PCI_ROM_ADDRESS, 4, 0);
 	released = false;
 	lock_init(&machine);
 	assert_int_equal(mem_bus_create(&machine, &handles.mmio), 0);
