@@ -6,6 +6,12 @@
 #include "mem/map.h"
 #include "vfio/iospace.h"
 
+/* Bytes of RAM in one mapping, at most. */
+#define VFIO_DMA_PIECE (UINT64_C(256) << 20)
+
+/* Advised on top of what RAM takes: for BARs. */
+#define VFIO_DMA_SPARE_MAPPINGS 1024u
+
 struct vfio_dma {
 	struct mem_listener listener;
 	struct mem_map *map;
@@ -14,11 +20,23 @@ struct vfio_dma {
 	uint64_t mapped; /* bytes that are */
 };
 
-/* The RAM in the map, in bytes. */
+/* Whether devices are to reach the region: RAM that is not kept from them. */
+bool vfio_dma_concerns(const struct mem_region *region);
+
+/* That RAM in the map, in bytes. */
 int vfio_dma_need(struct mem_map *map, uint64_t *ret_bytes);
 
+/*
+ * Whether a device could reach all that RAM, before anything is mapped. Of a group: as the host tells, before
+ * it is opened. Of a space with a device attached: as the kernel tells, and whether there may be so many
+ * mappings. -EADDRNOTAVAIL: the cause names the memory and what it runs into; -ENOSPC: the numbers.
+ */
+int vfio_dma_check_group(struct mem_map *map, struct broker *broker, uint32_t group);
+int vfio_dma_check_space(struct mem_map *map, struct vfio_iospace *space);
+
 /* Maps all RAM and follows the map from now on. need: from vfio_dma_need(). On an error nothing stays
- * mapped. The space can be mapped into (a device is attached). Takes long. */
+ * mapped. The space can be mapped into (a device is attached), and vfio_dma_check_space() has let it pass.
+ * Takes long. */
 int vfio_dma_start(struct vfio_dma *dma, struct mem_map *map, struct vfio_iospace *space, uint64_t need);
 /* Unmaps all. Before the space loses its last device. */
 void vfio_dma_stop(struct vfio_dma *dma);

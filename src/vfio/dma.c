@@ -3,7 +3,7 @@
  * Mirrors the guest's RAM into an I/O address space: a device sees memory where the guest's processors do.
  *
  * The kernel holds a lock for the whole of each map call and cannot be interrupted in it, so no call
- * maps more than DMA_PIECE. (BARs of other devices: p2p.c.)
+ * maps more than VFIO_DMA_PIECE. (BARs of other devices: p2p.c.)
  */
 #include <errno.h>
 #include <linux/capability.h>
@@ -18,8 +18,6 @@
 #include "base/text.h"
 #include "vfio/dma-priv.h"
 
-#define DMA_PIECE (256ull << 20)
-
 static struct vfio_dma *to_dma(struct mem_listener *listener)
 {
 	return (struct vfio_dma *)((char *)listener - offsetof(struct vfio_dma, listener));
@@ -27,7 +25,7 @@ static struct vfio_dma *to_dma(struct mem_listener *listener)
 
 static uint64_t piece_at(uint64_t done, uint64_t size)
 {
-	return size - done < DMA_PIECE ? size - done : DMA_PIECE;
+	return size - done < VFIO_DMA_PIECE ? size - done : VFIO_DMA_PIECE;
 }
 
 /* Who has CAP_IPC_LOCK may pin without limit. */
@@ -62,33 +60,9 @@ static int explain_nomem(const struct vfio_dma *dma)
 	return error_try("give the guest less memory (-m), or free memory on the host");
 }
 
-/* A device cannot be given memory at addresses that its IOMMU does not translate. */
-static int in_ranges(struct vfio_iospace *space, const struct mem_region *region)
+bool vfio_dma_concerns(const struct mem_region *region)
 {
-	uint64_t first = region->start, last = region->start + region->size - 1;
-	const struct vfio_iospace_range *range;
-	uint64_t below = 0, above = UINT64_MAX;
-	size_t count;
-
-	range = space->ops->ranges(space, &count);
-	if (!count)
-		return 0;
-	for (size_t i = 0; i < count; i++) {
-		if (first >= range[i].first && last <= range[i].last)
-			return 0;
-		/* What lies between two usable ranges is what the memory has run into. */
-		if (range[i].first <= first && range[i].last >= below)
-			below = range[i].last == UINT64_MAX ? UINT64_MAX : range[i].last + 1;
-		if (range[i].first > first && range[i].first <= above)
-			above = range[i].first - 1;
-	}
-	error_set(EADDRNOTAVAIL,
-		  "guest memory at 0x%llx to 0x%llx (%s) overlaps 0x%llx to 0x%llx, which the IOMMU does not "
-		  "translate for this device",
-		  (unsigned long long)first, (unsigned long long)last, region->name ? region->name : "RAM",
-		  (unsigned long long)below, (unsigned long long)above);
-	return error_try("give the guest less memory (-m), so that it ends before 0x%llx",
-			 (unsigned long long)below);
+	return region->kind == MEM_KIND_RAM && !region->alone;
 }
 
 static void unmap_pieces(struct vfio_dma *dma, const struct mem_region *region, uint64_t size)
@@ -109,11 +83,8 @@ static int dma_add(struct mem_listener *listener, struct mem_region *region)
 	struct vfio_dma *dma = to_dma(listener);
 	int error;
 
-	if (region->kind != MEM_KIND_RAM)
+	if (!vfio_dma_concerns(region))
 		return 0;
-	error = in_ranges(dma->space, region);
-	if (error)
-		return error;
 	for (uint64_t done = 0; done < region->size;) {
 		uint64_t piece = piece_at(done, region->size);
 
@@ -136,13 +107,13 @@ static int dma_add(struct mem_listener *listener, struct mem_region *region)
 
 static void dma_remove(struct mem_listener *listener, struct mem_region *region)
 {
-	if (region->kind == MEM_KIND_RAM)
+	if (vfio_dma_concerns(region))
 		unmap_pieces(to_dma(listener), region, region->size);
 }
 
 static int need_add(struct mem_listener *listener, struct mem_region *region)
 {
-	if (region->kind == MEM_KIND_RAM)
+	if (vfio_dma_concerns(region))
 		to_dma(listener)->need += region->size;
 	return 0;
 }

@@ -32,13 +32,20 @@ struct vfio_reset_members {
 	struct bdf list[VFIO_RESET_MEMBERS_MAX];
 };
 
+/* How many mappings there are, and how many there may be (0: as many as one wants). */
+struct vfio_iospace_usage {
+	unsigned mappings;
+	unsigned limit;
+};
+
 struct vfio_iospace;
 
 struct vfio_iospace_ops {
 	/* iova, host and length are multiples of the page size. A device may reach the memory as soon as
-	 * this returns. -ENOMEM: it could not be pinned. */
+	 * this returns. -ENOMEM: it could not be pinned; -ENOSPC: there are as many mappings as there may be.
+	 */
 	int (*map)(struct vfio_iospace *space, iova_t iova, void *host, uint64_t length, unsigned flags);
-	/* Exactly what one map() mapped, or several neighbours as a whole. */
+	/* Exactly what one map() mapped. */
 	int (*unmap)(struct vfio_iospace *space, iova_t iova, uint64_t length);
 	/* Puts a device into the space and opens it, with a VF token or none (NULL). The descriptor stays the
 	 * space's. */
@@ -58,6 +65,8 @@ struct vfio_iospace_ops {
 	int (*reset_bus)(struct vfio_iospace *space, int device_fd);
 	/* Ascending; none: unknown. Valid until the next attach() or detach(). */
 	const struct vfio_iospace_range *(*ranges)(struct vfio_iospace *space, size_t *ret_count);
+	/* Any time, on any thread. */
+	void (*usage)(struct vfio_iospace *space, struct vfio_iospace_usage *ret_usage);
 	void (*destroy)(struct vfio_iospace *space);
 };
 

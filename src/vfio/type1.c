@@ -15,6 +15,7 @@
  */
 #include <errno.h>
 #include <linux/vfio.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,10 @@
 
 #define INFO_SIZE_MAX (64 * 1024)
 #define RANGES_MAX    64
+
+/* What a container may hold where the kernel does not tell (drivers/vfio/vfio_iommu_type1.c,
+ * dma_entry_limit). */
+#define MAPPINGS_MAX 65535u
 
 struct type1_group {
 	struct type1_group *next;
@@ -51,12 +56,29 @@ struct type1 {
 	struct type1_device *devices;
 	size_t ranges;
 	struct vfio_iospace_range range[RANGES_MAX];
-	uint64_t page_sizes; /* a bit for each size that can be mapped; 0: unknown */
+	uint64_t page_sizes;  /* a bit for each size that can be mapped; 0: unknown */
+	atomic_uint mappings; /* BARs are mapped by who moves them, meanwhile */
+	unsigned limit;	      /* of them; told when the first group has entered */
 };
 
 static struct type1 *to_type1(struct vfio_iospace *space)
 {
 	return (struct type1 *)space;
+}
+
+static int no_room(const struct type1 *type1, unsigned long long first, unsigned long long last)
+{
+	error_set(ENOSPC,
+		  "the container has no room for another mapping (0x%llx to 0x%llx): %u are in use, for each "
+		  "256 MiB "
+		  "of guest memory and each BAR one, and the kernel's limit, dma_entry_limit of "
+		  "vfio_iommu_type1, is "
+		  "%u",
+		  first, last, atomic_load(&type1->mappings), type1->limit);
+	return error_try(
+		"echo %u > /sys/module/vfio_iommu_type1/parameters/dma_entry_limit    (as root; it holds "
+		"for VMs that start later)",
+		MAPPINGS_MAX);
 }
 
 static int type1_map(struct vfio_iospace *space, iova_t iova, void *host, uint64_t length, unsigned flags)
@@ -72,18 +94,18 @@ static int type1_map(struct vfio_iospace *space, iova_t iova, void *host, uint64
 	};
 	unsigned long long first = iova, last = iova + length - 1;
 
-	if (!type1->sys->ioctl(type1->container, VFIO_IOMMU_MAP_DMA, &map))
+	if (atomic_load(&type1->mappings) >= type1->limit)
+		return no_room(type1, first, last);
+	if (!type1->sys->ioctl(type1->container, VFIO_IOMMU_MAP_DMA, &map)) {
+		atomic_fetch_add(&type1->mappings, 1);
 		return 0;
+	}
 	switch (errno) {
 	case ENOMEM:
 		return error_set(ENOMEM, "the kernel could not pin the memory at 0x%llx to 0x%llx", first,
 				 last);
 	case ENOSPC:
-		return error_set(
-			ENOSPC,
-			"the container has no room for another mapping (0x%llx to 0x%llx): the kernel's "
-			"limit, dma_entry_limit of vfio_iommu_type1, is reached",
-			first, last);
+		return no_room(type1, first, last);
 	default:
 		return error_sys(errno, "the IOMMU does not map 0x%llx to 0x%llx", first, last);
 	}
@@ -101,7 +123,25 @@ static int type1_unmap(struct vfio_iospace *space, iova_t iova, uint64_t length)
 	if (type1->sys->ioctl(type1->container, VFIO_IOMMU_UNMAP_DMA, &unmap))
 		return error_sys(errno, "the IOMMU does not unmap 0x%llx to 0x%llx", (unsigned long long)iova,
 				 (unsigned long long)(iova + length - 1));
+	atomic_fetch_sub(&type1->mappings, 1);
 	return 0;
+}
+
+static void type1_usage(struct vfio_iospace *space, struct vfio_iospace_usage *ret_usage)
+{
+	struct type1 *type1 = to_type1(space);
+
+	ret_usage->mappings = atomic_load(&type1->mappings);
+	ret_usage->limit = type1->limit;
+}
+
+/* What is available now is all there may be: nothing is mapped before the first group has entered. */
+static void limit_take(struct type1 *type1, const struct vfio_iommu_type1_info *info, uint32_t at)
+{
+	const struct vfio_iommu_type1_info_dma_avail *cap = (const void *)((const char *)info + at);
+
+	if (at + sizeof(*cap) <= info->argsz && !type1->groups)
+		type1->limit = cap->avail;
 }
 
 static void ranges_take(struct type1 *type1, const struct vfio_iommu_type1_info *info, uint32_t at)
@@ -149,6 +189,8 @@ static int info_read(struct type1 *type1)
 
 			if (cap->id == VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE)
 				ranges_take(type1, info, at);
+			if (cap->id == VFIO_IOMMU_TYPE1_INFO_DMA_AVAIL)
+				limit_take(type1, info, at);
 			if (cap->next <= at)
 				break;
 			at = cap->next;
@@ -172,11 +214,13 @@ static int refusal(int errnum, uint32_t number)
 			"intremap=off on the kernel's command line; handfast check tells what is missing");
 	}
 	if (errnum == EINVAL)
-		return error_sys(
-			errnum,
-			"IOMMU group %u cannot share the address space of the devices before it (it reserves "
-			"addresses where guest memory is mapped, or its IOMMU differs)",
-			number);
+		return error_sys(errnum,
+				 "IOMMU group %u cannot share the address space of the devices before it "
+				 "(its IOMMU translates "
+				 "fewer addresses than guest memory takes, or another device's BAR stands at "
+				 "an address that it "
+				 "reserves, or its IOMMU is of another kind)",
+				 number);
 	return error_sys(errnum, "IOMMU group %u cannot be given an IOMMU of type 1", number);
 }
 
@@ -465,6 +509,7 @@ static const struct vfio_iospace_ops type1_ops = {
 	.reset_members = type1_reset_members,
 	.reset_bus = type1_reset_bus,
 	.ranges = type1_ranges,
+	.usage = type1_usage,
 	.destroy = type1_destroy,
 };
 
@@ -500,6 +545,7 @@ int vfio_type1_create(const struct vfio_sys *sys, struct broker *broker, struct 
 	type1->sys = sys;
 	type1->broker = broker;
 	type1->vm = vm;
+	type1->limit = MAPPINGS_MAX;
 	*ret_space = &type1->space;
 	return 0;
 

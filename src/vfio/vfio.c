@@ -111,14 +111,18 @@ static int device_attach(struct vfio *vfio, const struct broker_device *which, c
 	struct error why;
 	int error;
 
-	error = space_open(vfio, &need);
+	error = vfio_dma_check_group(vfio->handles.map, vfio->handles.broker, which->group);
+	if (!error)
+		error = space_open(vfio, &need);
 	if (error)
 		return error;
 	error = vfio->space->ops->attach(vfio->space, which, vf_token, &holding->fd);
 	if (error)
 		goto fail_attach;
 	if (!vfio->holdings) {
-		error = vfio_dma_start(&vfio->dma, vfio->handles.map, vfio->space, need);
+		error = vfio_dma_check_space(vfio->handles.map, vfio->space);
+		if (!error)
+			error = vfio_dma_start(&vfio->dma, vfio->handles.map, vfio->space, need);
 		if (error)
 			goto fail_dma;
 	}
@@ -171,6 +175,15 @@ static void device_close(struct vfio *vfio, struct holding *holding)
 	free(holding);
 }
 
+static void log_usage(const struct vfio *vfio)
+{
+	struct vfio_iospace_usage usage;
+
+	vfio->space->ops->usage(vfio->space, &usage);
+	log_debug("%u mappings of %u that there may be in the I/O address space", usage.mappings,
+		  usage.limit);
+}
+
 static int device_open(struct vfio *vfio, const struct broker_device *which, const char *vf_token,
 		       struct holding **ret_holding)
 {
@@ -197,6 +210,7 @@ static int device_open(struct vfio *vfio, const struct broker_device *which, con
 		device_close(vfio, holding);
 		return error_load(&why);
 	}
+	log_usage(vfio);
 	*ret_holding = holding;
 	return 0;
 }
@@ -332,4 +346,15 @@ int vfio_pci_create(struct vfio *vfio, const struct vfio_pci_options *options,
 	}
 	pthread_mutex_unlock(&vfio->lock);
 	return error;
+}
+
+void vfio_usage_get(struct vfio *vfio, struct vfio_usage *ret_usage)
+{
+	struct vfio_iospace_usage usage = { 0 };
+
+	pthread_mutex_lock(&vfio->lock);
+	if (vfio->space)
+		vfio->space->ops->usage(vfio->space, &usage);
+	pthread_mutex_unlock(&vfio->lock);
+	*ret_usage = (struct vfio_usage){ .mappings = usage.mappings, .limit = usage.limit };
 }

@@ -70,4 +70,14 @@ int vfio_pci_create(struct vfio *vfio, const struct vfio_pci_options *options,
  * as it is. */
 const char *vfio_pci_host_name(const struct pci_function *function);
 
+/* Mappings in the I/O address space: guest memory takes one for each 256 MiB of a block, BARs that other
+ * devices reach one each. limit: what the kernel allows, 0 where it knows no limit or there is no device.
+ * Waits while a device is opened or closed. */
+struct vfio_usage {
+	unsigned mappings;
+	unsigned limit;
+};
+
+void vfio_usage_get(struct vfio *vfio, struct vfio_usage *ret_usage);
+
 #endif

@@ -24,6 +24,8 @@ static struct {
 	int reset_info;
 	int hot_reset;
 	unsigned containers; /* groups in it */
+	unsigned avail;	     /* mappings that there may be; 0: it does not tell */
+	unsigned maps;
 	int container_fd, group_fd[4], device_fd[4];
 	unsigned devices;
 	struct vfio_iommu_type1_dma_map mapped;
@@ -65,10 +67,13 @@ static int fails(int errnum)
 
 static int get_info(struct vfio_iommu_type1_info *info)
 {
-	/* Two capabilities: one that nobody knows, then the ranges. */
+	/* One that nobody knows, then the ranges, then (or not) what is left of the mappings. */
 	const uint32_t first = sizeof(*info), second = first + 16;
 	const uint32_t size = second + sizeof(struct vfio_iommu_type1_info_cap_iova_range) +
-			      2 * sizeof(struct vfio_iova_range);
+			      2 * sizeof(struct vfio_iova_range) +
+			      (kernel.avail ? sizeof(struct vfio_iommu_type1_info_dma_avail) : 0);
+	struct vfio_iommu_type1_info_dma_avail *avail =
+		(void *)((char *)info + size - sizeof(struct vfio_iommu_type1_info_dma_avail));
 	struct vfio_info_cap_header *unknown = (void *)((char *)info + first);
 	struct vfio_iommu_type1_info_cap_iova_range *ranges = (void *)((char *)info + second);
 
@@ -86,6 +91,12 @@ static int get_info(struct vfio_iommu_type1_info *info)
 	ranges->nr_iovas = 2;
 	ranges->iova_ranges[0] = (struct vfio_iova_range){ 0, 0xfedfffff };
 	ranges->iova_ranges[1] = (struct vfio_iova_range){ 0xfef00000, 0x7fffffffff };
+	if (kernel.avail) {
+		ranges->header.next = (uint32_t)((char *)avail - (char *)info);
+		avail->header.id = VFIO_IOMMU_TYPE1_INFO_DMA_AVAIL;
+		avail->header.next = 0;
+		avail->avail = kernel.avail - kernel.maps;
+	}
 	return 0;
 }
 
@@ -168,9 +179,11 @@ static int fake_ioctl(int fd, unsigned long request, void *argument)
 		return kernel.device_fd[kernel.devices++] = node();
 	case VFIO_IOMMU_MAP_DMA:
 		kernel.mapped = *(struct vfio_iommu_type1_dma_map *)argument;
+		kernel.maps += !kernel.map;
 		return fails(kernel.map);
 	case VFIO_IOMMU_UNMAP_DMA:
 		kernel.unmapped = *(struct vfio_iommu_type1_dma_unmap *)argument;
+		kernel.maps--;
 		return 0;
 	default:
 		fail_msg("request 0x%lx", request);
@@ -373,6 +386,50 @@ static void test_map(void **state)
 	assert_non_null(strstr(error_get()->because, "0x1000 to 0x1fff"));
 }
 
+static void expect_usage(unsigned mappings, unsigned limit)
+{
+	struct vfio_iospace_usage usage;
+
+	space->ops->usage(space, &usage);
+	assert_int_equal(usage.mappings, mappings);
+	assert_int_equal(usage.limit, limit);
+}
+
+/* The kernel is not asked for what it would refuse. */
+static void test_mappings_are_counted(void **state)
+{
+	struct broker_device a = device_at(1, 1), b = device_at(2, 2);
+	static char memory[4096];
+	int fd_a, fd_b;
+
+	expect_usage(0, 65535);
+	kernel.avail = 2;
+	assert_int_equal(space->ops->attach(space, &a, NULL, &fd_a), 0);
+	expect_usage(0, 2);
+	assert_int_equal(space->ops->map(space, 0, memory, 4096, VFIO_MAP_READ), 0);
+	/* One is in use when the second group comes: the limit stays what it is. */
+	assert_int_equal(space->ops->attach(space, &b, NULL, &fd_b), 0);
+	expect_usage(1, 2);
+	assert_int_equal(space->ops->map(space, 0x1000, memory, 4096, VFIO_MAP_READ), 0);
+	expect_usage(2, 2);
+	assert_int_equal(space->ops->map(space, 0x2000, memory, 4096, VFIO_MAP_READ), -ENOSPC);
+	assert_string_equal(
+		error_get()->because,
+		"the container has no room for another mapping (0x2000 to 0x2fff): 2 are in use, for "
+		"each 256 MiB of guest memory and each BAR one, and the kernel's limit, "
+		"dma_entry_limit of vfio_iommu_type1, is 2");
+	assert_int_equal(kernel.maps, 2);
+	assert_int_equal(space->ops->unmap(space, 0x1000, 4096), 0);
+	expect_usage(1, 2);
+	assert_int_equal(space->ops->map(space, 0x2000, memory, 4096, VFIO_MAP_READ), 0);
+	assert_int_equal(space->ops->unmap(space, 0x2000, 4096), 0);
+	assert_int_equal(space->ops->unmap(space, 0, 4096), 0);
+	expect_usage(0, 2);
+	space->ops->detach(space, fd_a);
+	space->ops->detach(space, fd_b);
+	story_forget();
+}
+
 static void test_no_type1(void **state)
 {
 	struct vfio_iospace *none;
@@ -427,6 +484,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_device_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_group_busy, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_map, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_mappings_are_counted, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_reset_of_a_bus, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_type1, setup, teardown),
 	};

@@ -17,6 +17,7 @@
 static struct {
 	int check, memlock, type1, attach, dma, p2p, device, function; /* errno */
 	int members, bus;
+	int group, ranges; /* what the guest's memory runs into */
 } fails;
 
 static struct vfio *vfio;
@@ -91,10 +92,16 @@ static int space_reset_bus(struct vfio_iospace *space, int device_fd)
 	return result(fails.bus, "bus");
 }
 
+static void space_usage(struct vfio_iospace *space, struct vfio_iospace_usage *ret_usage)
+{
+	*ret_usage = (struct vfio_iospace_usage){ .mappings = 3, .limit = 65535 };
+}
+
 static const struct vfio_iospace_ops space_ops = { .attach = space_attach,
 						   .reset_members = space_reset_members,
 						   .reset_bus = space_reset_bus,
 						   .detach = space_detach,
+						   .usage = space_usage,
 						   .destroy = space_destroy };
 static struct vfio_iospace space = { .ops = &space_ops };
 
@@ -112,6 +119,18 @@ int vfio_dma_need(struct mem_map *map, uint64_t *ret_bytes)
 {
 	*ret_bytes = 4096;
 	return 0;
+}
+
+int vfio_dma_check_group(struct mem_map *map, struct broker *broker, uint32_t group)
+{
+	assert_int_equal(group, 1);
+	return fails.group ? result(fails.group, "group") : 0;
+}
+
+int vfio_dma_check_space(struct mem_map *map, struct vfio_iospace *into)
+{
+	assert_ptr_equal(into, &space);
+	return fails.ranges ? result(fails.ranges, "ranges") : 0;
 }
 
 int vfio_dma_start(struct vfio_dma *dma, struct mem_map *map, struct vfio_iospace *into, uint64_t need)
@@ -213,8 +232,15 @@ static int teardown(void **state)
 
 static void test_first_and_last(void **state)
 {
+	struct vfio_usage usage;
+
+	vfio_usage_get(vfio, &usage);
+	assert_int_equal(usage.limit, 0);
 	assert_int_equal(create(1), 0);
 	story_expect("check memlock space+ attach dma+ device+ function+ ");
+	vfio_usage_get(vfio, &usage);
+	assert_int_equal(usage.mappings, 3);
+	assert_int_equal(usage.limit, 65535);
 	/* The second finds everything there. */
 	assert_int_equal(create(2), 0);
 	story_expect("check attach device+ p2p+ function+ ");
@@ -252,9 +278,11 @@ static void test_failures(void **state)
 		const char *story;
 	} step[] = {
 		{ &fails.check, "check! " },
+		{ &fails.group, "check group! " },
 		{ &fails.memlock, "check memlock! " },
 		{ &fails.type1, "check memlock space+! " },
 		{ &fails.attach, "check memlock space+ attach! space- " },
+		{ &fails.ranges, "check memlock space+ attach ranges! detach101 space- " },
 		{ &fails.dma, "check memlock space+ attach dma+! detach101 space- " },
 		{ &fails.device, "check memlock space+ attach dma+ device+! dma- detach101 space- " },
 		{ &fails.function,
