@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * dma-pattern DEVICE MIB SEED write|read|both [ALLOCATE_MIB]
+ * dma-pattern DEVICE MIB SEED write|read|both [ALLOCATE_MIB [BORDER_MIB]]
  *
  * Moves a pattern between memory and a block device with O_DIRECT, so that the device itself reads and writes
  * the buffers, and says how much of that memory lay above 4 GiB. The pattern of each 8 bytes follows from
@@ -8,7 +8,8 @@
  *
  * With ALLOCATE_MIB that much memory is touched first and the highest pages of it become the buffers: that is
  * how a guest with memory on both sides of 4 GiB makes its DMA reach the far side. Physical addresses are
- * looked up in /proc/self/pagemap, which takes root.
+ * looked up in /proc/self/pagemap, which takes root. With BORDER_MIB (a guest physical address) every other
+ * buffer is one of the lowest pages instead, and what is counted is how many lie above that border.
  *
  * Prints "dma-pattern: 4 MiB written, 4 MiB verified, 0 bad, 1024 of 1024 pages above 4 GiB", status 0 when
  * nothing was bad.
@@ -80,6 +81,17 @@ static int by_physical_descending(const void *a, const void *b)
 	return (left->physical < right->physical) - (left->physical > right->physical);
 }
 
+/* Every other one of the first ones from the end of the list. */
+static void pages_mix(struct page *pages, size_t count)
+{
+	for (size_t i = 1; i < PAGES_PER_TRANSFER && count - i > i; i += 2) {
+		struct page kept = pages[i];
+
+		pages[i] = pages[count - i];
+		pages[count - i] = kept;
+	}
+}
+
 /* Touches and locks MIB mebibytes and returns their pages, those of the highest physical address first. */
 static struct page *pages_get(size_t mib, size_t *ret_count)
 {
@@ -149,14 +161,15 @@ static size_t verify(int fd, struct page *pages, uint64_t seed, uint64_t offset)
 
 int main(int argc, char **argv)
 {
-	size_t mib, pool, count, high = 0, bad = 0;
+	size_t mib, pool, count, border, high = 0, bad = 0;
 	bool writes, reads;
 	struct page *pages;
 	uint64_t seed;
 	int fd;
 
 	if (argc < 5) {
-		fprintf(stderr, "usage: dma-pattern DEVICE MIB SEED write|read|both [ALLOCATE_MIB]\n");
+		fprintf(stderr, "usage: dma-pattern DEVICE MIB SEED write|read|both "
+				"[ALLOCATE_MIB [BORDER_MIB]]\n");
 		return 2;
 	}
 	mib = strtoul(argv[2], NULL, 0);
@@ -164,6 +177,7 @@ int main(int argc, char **argv)
 	writes = strcmp(argv[4], "read") != 0;
 	reads = strcmp(argv[4], "write") != 0;
 	pool = argc > 5 ? strtoul(argv[5], NULL, 0) : 1;
+	border = argc > 6 ? strtoul(argv[6], NULL, 0) : 4096;
 	if (!mib || !pool) {
 		fprintf(stderr, "dma-pattern: sizes are at least 1 MiB\n");
 		return 2;
@@ -172,8 +186,10 @@ int main(int argc, char **argv)
 	if (fd < 0)
 		die(argv[1]);
 	pages = pages_get(pool, &count);
+	if (argc > 6)
+		pages_mix(pages, count);
 	for (size_t i = 0; i < PAGES_PER_TRANSFER; i++)
-		high += pages[i].physical >= 1ULL << 32;
+		high += pages[i].physical >= border * MIB;
 	for (size_t m = 0; writes && m < mib; m++) {
 		for (size_t i = 0; i < PAGES_PER_TRANSFER; i++)
 			page_fill(pages[i].at, seed, m * MIB + i * PAGE);
@@ -183,7 +199,8 @@ int main(int argc, char **argv)
 		die("flush failed");
 	for (size_t m = 0; reads && m < mib; m++)
 		bad += verify(fd, pages, seed, m * MIB);
-	printf("dma-pattern: %zu MiB written, %zu MiB verified, %zu bad, %zu of %lu pages above 4 GiB\n",
-	       writes ? mib : 0, reads ? mib : 0, bad, high, PAGES_PER_TRANSFER);
+	printf("dma-pattern: %zu MiB written, %zu MiB verified, %zu bad, %zu of %lu pages above %zu %s\n",
+	       writes ? mib : 0, reads ? mib : 0, bad, high, PAGES_PER_TRANSFER,
+	       border % 1024 ? border : border / 1024, border % 1024 ? "MiB" : "GiB");
 	return bad ? 1 : 0;
 }
