@@ -10,9 +10,11 @@
 #include "pci/pci.h"
 #include "vfio/device.h"
 #include "vfio/msix-priv.h"
+#include "vfio/quirks-priv.h"
 
-/* Each mappable area may be cut by the table and the pending bits. */
-#define VFIO_BAR_PIECES_MAX (VFIO_REGION_AREAS_MAX + 2)
+/* Each mappable area may be cut by the table, the pending bits, and what quirks trap. */
+#define VFIO_BAR_HOLES_MAX  (2 + VFIO_QUIRKS_MAX)
+#define VFIO_BAR_PIECES_MAX (VFIO_REGION_AREAS_MAX + VFIO_BAR_HOLES_MAX)
 
 struct vfio_bars;
 
@@ -45,7 +47,8 @@ struct vfio_bars_place {
 	struct mem_map *map;
 	struct mem_bus *mmio;
 	struct mem_bus *pio;
-	bool alone; /* other devices are not to reach them */
+	struct vfio_quirks *quirks; /* of the function */
+	bool alone;		    /* other devices are not to reach them */
 };
 
 struct vfio_bars {

@@ -3,8 +3,8 @@
  * Theory of operation. Each BAR stands twice at its guest address. A trapped range covers all of it and
  * always answers right, by reading and writing the device's region. On top of it, what the device lets
  * us map is in the guest's memory, so that the trap is hardly ever taken: all but the pages that hold
- * the MSI-X table and the pending bits, which are ours, and what is smaller than a page. A mapping that
- * fails, or has to wait for its place, costs speed and nothing else.
+ * the MSI-X table and the pending bits, which are ours, or what a quirk knows (quirks.c), and what is smaller
+ * than a page. A mapping that fails, or has to wait for its place, costs speed and nothing else.
  *
  * The kernel maps large pages where user address and BAR are aligned alike, so user addresses are reserved
  * aligned to the BAR's size, up to 1 GiB, and the pieces are mapped into the reservation.
@@ -138,45 +138,80 @@ enum owner {
 	OWNER_DEVICE,
 	OWNER_TABLE,
 	OWNER_PBA,
+	OWNER_QUIRK,
 	OWNER_NOBODY,
 };
 
-static enum owner owner_of(const struct vfio_bar *bar, uint64_t offset, uint64_t *ret_end)
+/* A stretch of a BAR that is not simply the device's. */
+struct hole {
+	struct vfio_area area;
+	enum owner owner;
+	const struct vfio_quirk *quirk; /* OWNER_QUIRK */
+};
+
+/* Of two that overlap the first one counts. At most VFIO_BAR_HOLES_MAX; returns how many. */
+static unsigned bar_holes(const struct vfio_bar *bar, struct hole *ret_holes)
 {
 	const struct vfio_msix *msix = bar->bars->msix;
-	const struct {
-		enum owner owner;
-		unsigned bar;
-		uint64_t start, end;
-	} special[] = {
-		{ OWNER_TABLE, msix->table_bar, msix->table_offset,
-		  msix->table_offset + vfio_msix_table_size(msix) },
-		{ OWNER_PBA, msix->pba_bar, msix->pba_offset, msix->pba_offset + vfio_msix_pba_size(msix) },
-	};
+	const struct vfio_quirk *quirk;
+	unsigned count = 0;
+
+	if (msix->entries && msix->table_bar == bar->index)
+		ret_holes[count++] = (struct hole){
+			.area = { msix->table_offset, vfio_msix_table_size(msix) },
+			.owner = OWNER_TABLE,
+		};
+	if (msix->entries && msix->pba_bar == bar->index)
+		ret_holes[count++] = (struct hole){
+			.area = { msix->pba_offset, vfio_msix_pba_size(msix) },
+			.owner = OWNER_PBA,
+		};
+	for (unsigned i = 0; (quirk = vfio_quirks_trap(bar->bars->place.quirks, bar->index, i)); i++)
+		ret_holes[count++] = (struct hole){
+			.area = { quirk->offset, quirk->size },
+			.owner = OWNER_QUIRK,
+			.quirk = quirk,
+		};
+	return count;
+}
+
+/* Who is at offset, and in *ret_end up to where. *ret_quirk: where it is a quirk. */
+static enum owner owner_of(const struct vfio_bar *bar, uint64_t offset, uint64_t *ret_end,
+			   const struct vfio_quirk **ret_quirk)
+{
+	struct hole holes[VFIO_BAR_HOLES_MAX];
+	unsigned count = bar_holes(bar, holes);
+	enum owner owner = OWNER_DEVICE;
 
 	*ret_end = bar->size;
 	if (offset >= bar->size) {
 		*ret_end = UINT64_MAX;
 		return OWNER_NOBODY;
 	}
-	for (unsigned i = 0; i < 2; i++) {
-		if (!msix->entries || special[i].bar != bar->index)
-			continue;
-		if (offset >= special[i].start && offset < special[i].end) {
-			*ret_end = special[i].end;
-			return special[i].owner;
+	for (unsigned i = 0; i < count && owner == OWNER_DEVICE; i++) {
+		uint64_t start = holes[i].area.offset, end = start + holes[i].area.size;
+
+		if (offset >= start && offset < end) {
+			owner = holes[i].owner;
+			*ret_quirk = holes[i].quirk;
+			start = end; /* where that ends, but for one that begins before */
 		}
-		if (special[i].start > offset && special[i].start < *ret_end)
-			*ret_end = special[i].start;
+		if (start > offset && start < *ret_end)
+			*ret_end = start;
 	}
-	return OWNER_DEVICE;
+	return owner;
 }
 
-static void bar_read_part(struct vfio_bar *bar, enum owner owner, uint64_t offset, uint8_t *ret_data,
-			  unsigned size)
+/* Reads up to the end of what belongs to one owner; returns how many bytes. */
+static unsigned bar_read_part(struct vfio_bar *bar, uint64_t offset, uint8_t *ret_data, unsigned size)
 {
 	struct vfio_bars *bars = bar->bars;
+	const struct vfio_quirk *quirk = NULL;
+	uint64_t end;
+	enum owner owner = owner_of(bar, offset, &end, &quirk);
 
+	if (end - offset < size)
+		size = (unsigned)(end - offset);
 	memset(ret_data, 0xff, size);
 	switch (owner) {
 	case OWNER_DEVICE:
@@ -195,16 +230,24 @@ static void bar_read_part(struct vfio_bar *bar, enum owner owner, uint64_t offse
 		vfio_msix_pba_read(bars->msix, offset - bars->msix->pba_offset, ret_data, size);
 		pthread_mutex_unlock(bars->lock);
 		break;
+	case OWNER_QUIRK:
+		vfio_quirks_read(bars->place.quirks, quirk, offset, ret_data, size);
+		break;
 	case OWNER_NOBODY:
 		break;
 	}
+	return size;
 }
 
-static void bar_write_part(struct vfio_bar *bar, enum owner owner, uint64_t offset, const uint8_t *data,
-			   unsigned size)
+static unsigned bar_write_part(struct vfio_bar *bar, uint64_t offset, const uint8_t *data, unsigned size)
 {
 	struct vfio_bars *bars = bar->bars;
+	const struct vfio_quirk *quirk = NULL;
+	uint64_t end;
+	enum owner owner = owner_of(bar, offset, &end, &quirk);
 
+	if (end - offset < size)
+		size = (unsigned)(end - offset);
 	switch (owner) {
 	case OWNER_DEVICE:
 		if (bar->writable &&
@@ -216,10 +259,14 @@ static void bar_write_part(struct vfio_bar *bar, enum owner owner, uint64_t offs
 		vfio_msix_table_write(bars->msix, offset - bars->msix->table_offset, data, size);
 		pthread_mutex_unlock(bars->lock);
 		break;
+	case OWNER_QUIRK:
+		vfio_quirks_write(bars->place.quirks, quirk, offset, data, size);
+		break;
 	case OWNER_PBA: /* read-only */
 	case OWNER_NOBODY:
 		break;
 	}
+	return size;
 }
 
 static uint64_t bar_io_read(void *opaque, uint64_t offset, unsigned size)
@@ -227,14 +274,8 @@ static uint64_t bar_io_read(void *opaque, uint64_t offset, unsigned size)
 	uint8_t bytes[8] = { 0 };
 	uint64_t value = 0;
 
-	for (unsigned done = 0; done < size && done < sizeof(bytes);) {
-		uint64_t end, part;
-		enum owner owner = owner_of(opaque, offset + done, &end);
-
-		part = end - (offset + done) < size - done ? end - (offset + done) : size - done;
-		bar_read_part(opaque, owner, offset + done, bytes + done, (unsigned)part);
-		done += (unsigned)part;
-	}
+	for (unsigned done = 0; done < size && done < sizeof(bytes);)
+		done += bar_read_part(opaque, offset + done, bytes + done, size - done);
 	for (unsigned i = 0; i < size && i < sizeof(bytes); i++)
 		value |= (uint64_t)bytes[i] << 8 * i;
 	return value;
@@ -246,14 +287,8 @@ static void bar_io_write(void *opaque, uint64_t offset, unsigned size, uint64_t 
 
 	for (unsigned i = 0; i < sizeof(bytes); i++)
 		bytes[i] = (uint8_t)(value >> 8 * i);
-	for (unsigned done = 0; done < size && done < sizeof(bytes);) {
-		uint64_t end, part;
-		enum owner owner = owner_of(opaque, offset + done, &end);
-
-		part = end - (offset + done) < size - done ? end - (offset + done) : size - done;
-		bar_write_part(opaque, owner, offset + done, bytes + done, (unsigned)part);
-		done += (unsigned)part;
-	}
+	for (unsigned done = 0; done < size && done < sizeof(bytes);)
+		done += bar_write_part(opaque, offset + done, bytes + done, size - done);
 }
 
 static const struct mem_io_ops bar_io_ops = {
@@ -290,29 +325,18 @@ static void bar_release(struct vfio_bar *bar)
 	bar->pieces = 0;
 }
 
-static unsigned msix_holes(const struct vfio_bar *bar, struct vfio_area *ret_holes)
-{
-	const struct vfio_msix *msix = bar->bars->msix;
-	unsigned count = 0;
-
-	if (!msix->entries)
-		return 0;
-	if (msix->table_bar == bar->index)
-		ret_holes[count++] = (struct vfio_area){ msix->table_offset, vfio_msix_table_size(msix) };
-	if (msix->pba_bar == bar->index)
-		ret_holes[count++] = (struct vfio_area){ msix->pba_offset, vfio_msix_pba_size(msix) };
-	return count;
-}
-
 /* Maps what can be mapped of a memory BAR. What cannot stays trapped. */
 static int bar_pieces(struct vfio_bar *bar, const struct vfio_region *region, uint64_t bar_size)
 {
 	struct vfio_device *device = bar->bars->device;
-	struct vfio_area pieces[VFIO_BAR_PIECES_MAX], holes[2];
-	unsigned hole_count = msix_holes(bar, holes);
-	unsigned count = vfio_bar_carve(region->area, region->areas, holes, hole_count,
-					(uint64_t)sysconf(_SC_PAGESIZE), pieces);
+	struct vfio_area pieces[VFIO_BAR_PIECES_MAX], areas[VFIO_BAR_HOLES_MAX];
+	struct hole holes[VFIO_BAR_HOLES_MAX];
+	unsigned hole_count = bar_holes(bar, holes), count;
 
+	for (unsigned i = 0; i < hole_count; i++)
+		areas[i] = holes[i].area;
+	count = vfio_bar_carve(region->area, region->areas, areas, hole_count,
+			       (uint64_t)sysconf(_SC_PAGESIZE), pieces);
 	if (!count)
 		return 0;
 	bar->piece = calloc(count, sizeof(*bar->piece));

@@ -87,6 +87,9 @@ void vfio_config_place(struct vfio_config *config, bool root_bus);
 /* Hides a standard capability after all: its list is mended. */
 void vfio_config_hide(struct vfio_config *config, unsigned offset, unsigned length);
 
+/* A register is wrong in the device: the guest reads this, and its writes go nowhere. */
+void vfio_config_fix(struct vfio_config *config, unsigned offset, unsigned size, uint32_t value);
+
 uint32_t vfio_config_read(const struct vfio_config *config, unsigned offset, unsigned size);
 /* The guest's write: into our bits, and on to the device what goes there. COMMAND does not: see
  * vfio_config_command(). */

@@ -355,6 +355,12 @@ void vfio_config_hide(struct vfio_config *config, unsigned offset, unsigned leng
 		config->msix = 0;
 }
 
+void vfio_config_fix(struct vfio_config *config, unsigned offset, unsigned size, uint32_t value)
+{
+	for (unsigned i = 0; i < size && offset + i < PCIE_CONFIG_SIZE; i++)
+		virtual_byte(config, offset + i, (uint8_t)(value >> 8 * i));
+}
+
 void vfio_config_hide_pin(struct vfio_config *config)
 {
 	virtual_byte(config, PCI_INTERRUPT_PIN, 0);

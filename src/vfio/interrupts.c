@@ -127,18 +127,12 @@ static int msix_setup(struct vfio_interrupts *interrupts, struct kvm_vm *vm, con
 {
 	struct vfio_device *device = interrupts->config->device;
 	unsigned at = interrupts->config->msix;
-	uint16_t control;
-	uint32_t places[2]; /* table, pending bits */
-	int error;
+	/* Not by the device itself, whose word may have been mended (quirks.c). */
+	uint32_t table = vfio_config_read(interrupts->config, at + PCI_MSIX_TABLE, 4);
+	uint32_t pba = vfio_config_read(interrupts->config, at + PCI_MSIX_PBA, 4);
+	uint32_t control = vfio_config_read(interrupts->config, at + PCI_MSIX_FLAGS, 2);
+	int error = vfio_msix_init(&interrupts->msix, device, vm, control, table, pba, bar_size);
 
-	error = device->ops->region_read(device, VFIO_PCI_CONFIG_REGION_INDEX, at + PCI_MSIX_FLAGS, &control,
-					 sizeof(control));
-	if (!error)
-		error = device->ops->region_read(device, VFIO_PCI_CONFIG_REGION_INDEX, at + PCI_MSIX_TABLE,
-						 places, sizeof(places));
-	if (!error)
-		error = vfio_msix_init(&interrupts->msix, device, vm, control, places[0], places[1],
-				       bar_size);
 	if (error != -ENOTSUP)
 		return error;
 	log_warning("%s is shown without MSI-X: %s", device->name, error_get()->because);

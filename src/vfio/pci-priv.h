@@ -12,6 +12,7 @@
 #include "vfio/device.h"
 #include "vfio/interrupts-priv.h"
 #include "vfio/notify-priv.h"
+#include "vfio/quirks-priv.h"
 #include "vfio/vfio.h"
 
 /* Who holds the device, for things that concern others too. */
@@ -35,6 +36,7 @@ struct vfio_pci {
 	const struct pci_bus *placed; /* the bus that `config` has been laid out for */
 	struct vfio_config config;
 	struct pci_bars registers;
+	struct vfio_quirks quirks;
 	struct vfio_bars bars;
 	struct vfio_interrupts interrupts;
 	struct vfio_notify notify; /* the main thread's */

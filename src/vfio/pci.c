@@ -153,6 +153,34 @@ static const struct pci_function_ops vfio_pci_ops = {
 	.destroy = vfio_pci_function_destroy,
 };
 
+/* What the guest does to its configuration space where the device has it in a BAR. */
+static uint32_t mirror_read(void *opaque, unsigned offset, unsigned size)
+{
+	struct vfio_pci *pci = opaque;
+	uint32_t value;
+
+	pthread_mutex_lock(&pci->lock);
+	vfio_interrupts_show(&pci->interrupts, offset, size);
+	value = vfio_config_read(&pci->config, offset, size);
+	pthread_mutex_unlock(&pci->lock);
+	return value;
+}
+
+/*
+ * Such a write may come when the function has left its bus, as long as its BARs can be reached: then it must
+ * put nothing back. And no device was seen to be reset by this way, which would have to know where the
+ * function sits.
+ */
+static void mirror_write(void *opaque, unsigned offset, unsigned size, uint32_t value)
+{
+	struct vfio_pci *pci = opaque;
+
+	pthread_mutex_lock(&pci->lock);
+	if (!pci->leaving && !vfio_config_is_flr(&pci->config, offset, size, value))
+		plain_write(pci, offset, size, value);
+	pthread_mutex_unlock(&pci->lock);
+}
+
 static int parts_setup(struct vfio_pci *pci, const struct vfio_handles *handles,
 		       const struct vfio_pci_options *options)
 {
@@ -160,8 +188,10 @@ static int parts_setup(struct vfio_pci *pci, const struct vfio_handles *handles,
 		.map = handles->map,
 		.mmio = handles->mmio,
 		.pio = handles->pio,
+		.quirks = &pci->quirks,
 		.alone = options->no_p2p,
 	};
+	const struct vfio_quirk_config front_door = { mirror_read, mirror_write, pci };
 	struct vfio_device *device = pci->device;
 	uint64_t bar_sizes[PCI_BARS];
 	int error;
@@ -171,6 +201,8 @@ static int parts_setup(struct vfio_pci *pci, const struct vfio_handles *handles,
 		error = vfio_bars_probe(device, pci->function.bars, bar_sizes);
 	if (error)
 		return error;
+	vfio_quirks_find(&pci->quirks, &pci->config, &front_door, &pci->interrupts.msix, &pci->lock);
+	vfio_quirks_mend(&pci->quirks, bar_sizes);
 	error = vfio_interrupts_init(&pci->interrupts, &pci->config, handles->vm, bar_sizes);
 	if (error)
 		return error;

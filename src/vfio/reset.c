@@ -30,6 +30,7 @@ void vfio_pci_quiesce(struct vfio_pci *pci)
 	vfio_config_reset(&pci->config);
 	vfio_config_command(&pci->config);
 	vfio_interrupts_quiet(&pci->interrupts);
+	vfio_quirks_reset(&pci->quirks);
 }
 
 /* Some devices do not survive their reset, and then nothing of what follows would make sense to anybody. */

@@ -315,6 +315,20 @@ static void bar_init(struct fake_device *fake, unsigned bar, uint64_t size, uint
 	assert_ptr_not_equal(fake->memory[bar], MAP_FAILED);
 }
 
+static void bar_fini(struct fake_device *fake, unsigned bar)
+{
+	if (fake->memory_fd[bar] < 0)
+		return;
+	munmap(fake->memory[bar], fake->region[bar].size);
+	close(fake->memory_fd[bar]);
+}
+
+void fake_bar_set(struct fake_device *fake, unsigned bar, uint64_t size, uint32_t type)
+{
+	bar_fini(fake, bar);
+	bar_init(fake, bar, size, type);
+}
+
 static void standard_init(uint8_t *config)
 {
 	static const struct {
@@ -397,12 +411,8 @@ void fake_device_init(struct fake_device *fake)
 
 void fake_device_fini(struct fake_device *fake)
 {
-	for (unsigned i = 0; i < PCI_BARS; i++) {
-		if (fake->memory_fd[i] < 0)
-			continue;
-		munmap(fake->memory[i], fake->region[i].size);
-		close(fake->memory_fd[i]);
-	}
+	for (unsigned i = 0; i < PCI_BARS; i++)
+		bar_fini(fake, i);
 }
 
 /* KVM. */

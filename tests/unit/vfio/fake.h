@@ -63,6 +63,9 @@ void fake_device_fini(struct fake_device *fake);
 #define FAKE_DSN   0x1a0u
 #define FAKE_ATS   0x1b0u
 
+/* Another BAR in place of the one it has, if any; type: the low bits of its register. */
+void fake_bar_set(struct fake_device *fake, unsigned bar, uint64_t size, uint32_t type);
+
 uint32_t fake_get(const uint8_t *bytes, unsigned offset, unsigned size);
 void fake_set(uint8_t *bytes, unsigned offset, unsigned size, uint32_t value);
 
