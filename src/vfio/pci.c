@@ -208,7 +208,7 @@ static int parts_setup(struct vfio_pci *pci, const struct vfio_handles *handles,
 		return error;
 	error = vfio_bars_init(&pci->bars, device, pci->function.bars, &pci->interrupts.msix, &pci->lock,
 			       &place);
-	if (!error)
+	if (!error && (options->rom || !vfio_quirks_no_rom(&pci->quirks)))
 		error = vfio_rom_setup(&pci->bars, options, &pci->function.bars[PCI_ROM_BAR]);
 	if (error) {
 		vfio_bars_fini(&pci->bars);

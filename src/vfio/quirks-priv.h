@@ -20,6 +20,7 @@ enum vfio_quirk_kind {
 	VFIO_QUIRK_MIRROR,	 /* `size` bytes at `offset` of the BAR are configuration space */
 	VFIO_QUIRK_NVIDIA_PORTS, /* four registers, the last two of which reach into BAR 0 */
 	VFIO_QUIRK_REALTEK_MSIX, /* two registers that reach the MSI-X table */
+	VFIO_QUIRK_NO_ROM,	 /* its own option ROM is not shown */
 };
 
 /* One line of the table. */
@@ -32,7 +33,7 @@ struct vfio_quirk {
 	enum vfio_quirk_kind kind;
 	uint8_t bar;
 	uint32_t offset;
-	uint32_t size;
+	uint32_t size; /* of the part of the BAR that is trapped; 0: none */
 	const char *name;
 	const char *reason;
 	const char *source;
@@ -71,6 +72,9 @@ void vfio_quirks_find(struct vfio_quirks *quirks, struct vfio_config *registers,
 /* Mends what the guest, and the rest of this room, are told by the configuration space that it was found by.
  * bar_size: what each BAR has. */
 void vfio_quirks_mend(const struct vfio_quirks *quirks, const uint64_t *bar_size);
+
+/* Whether the device's own option ROM is not for guests. */
+bool vfio_quirks_no_rom(const struct vfio_quirks *quirks);
 
 /* The line at place `index`, counted from 0, that traps a part of this BAR; NULL: no more. quirks may be
  * NULL. */

@@ -37,6 +37,9 @@ const struct vfio_quirk vfio_quirk_table[] = {
 	{ 0x10de, ANY, VGA, VFIO_QUIRK_NVIDIA_PORTS, 5, 0, PORTS_NVIDIA, "NVIDIA, ports into BAR 0",
 	  "an address and a data register by which both mirrors can be reached",
 	  "envytools; QEMU, hw/vfio/pci-quirks.c" },
+	{ 0x14e4, EXACTLY(0x168e), ANY, VFIO_QUIRK_NO_ROM, 0, 0, 0, "Broadcom BCM57810, no option ROM",
+	  "firmware that runs it in a guest does not come back; romfile= gives another one",
+	  "https://bugs.launchpad.net/qemu/+bug/1284874" },
 	{ 0x10ec, EXACTLY(0x8168), ANY, VFIO_QUIRK_REALTEK_MSIX, 2, 0x70, PORTS_RTL,
 	  "RTL8168, MSI-X by registers", "drivers set up MSI-X there, and would write the host's table",
 	  "Linux, r8169 (ERIDR, ERIAR); QEMU, hw/vfio/pci-quirks.c" },
@@ -91,10 +94,19 @@ void vfio_quirks_mend(const struct vfio_quirks *quirks, const uint64_t *bar_size
 	}
 }
 
+bool vfio_quirks_no_rom(const struct vfio_quirks *quirks)
+{
+	for (unsigned i = 0; i < quirks->count; i++) {
+		if (quirks->found[i]->kind == VFIO_QUIRK_NO_ROM)
+			return true;
+	}
+	return false;
+}
+
 const struct vfio_quirk *vfio_quirks_trap(const struct vfio_quirks *quirks, unsigned bar, unsigned index)
 {
 	for (unsigned i = 0; quirks && i < quirks->count; i++) {
-		if (quirks->found[i]->kind != VFIO_QUIRK_PBA && quirks->found[i]->bar == bar && index-- == 0)
+		if (quirks->found[i]->size && quirks->found[i]->bar == bar && index-- == 0)
 			return quirks->found[i];
 	}
 	return NULL;

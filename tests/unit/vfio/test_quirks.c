@@ -112,7 +112,8 @@ static void test_table(void **state)
 		assert_int_equal(quirk->device & ~quirk->device_mask, 0);
 		assert_int_equal(quirk->class & ~quirk->class_mask, 0);
 		assert_true(quirk->bar < PCI_BARS);
-		assert_int_equal(quirk->size == 0, quirk->kind == VFIO_QUIRK_PBA);
+		assert_int_equal(quirk->size == 0,
+				 quirk->kind == VFIO_QUIRK_PBA || quirk->kind == VFIO_QUIRK_NO_ROM);
 	}
 }
 
@@ -359,6 +360,38 @@ static void test_realtek(void **state)
 	assert_int_equal(in(GUESTS + 0x6e, 4), 0x07770000);
 }
 
+/* One image for UEFI, of 2 KiB. */
+static void rom_give(uint16_t vendor, uint16_t device)
+{
+	static uint8_t rom[2048];
+
+	memset(rom, 0, sizeof(rom));
+	fake_set(rom, 0, 4, 0x0004aa55);
+	fake_set(rom, 0x18, 2, 0x20);
+	memcpy(rom + 0x20, "PCIR", 4);
+	fake_set(rom, 0x24, 4, vendor | (uint32_t)device << 16);
+	fake_set(rom, 0x2a, 2, 0x18);
+	fake_set(rom, 0x30, 2, 4);
+	fake_set(rom, 0x34, 2, 0x8003);
+	fake.rom = rom;
+	fake.rom_size = sizeof(rom);
+}
+
+static void test_no_rom(void **state)
+{
+	rom_give(0x14e4, 0x168e);
+	create(0x14e4, 0x168e, 0x0200);
+	set(PCI_ROM_ADDRESS, 4, 0xffffffff);
+	assert_int_equal(get(PCI_ROM_ADDRESS, 4), 0);
+	/* Of another one it is shown. */
+	pci_bus_destroy(root);
+	assert_int_equal(pci_bus_create_root(&machine, "pcie.0", &root), 0);
+	rom_give(0x14e4, 0x168d);
+	create(0x14e4, 0x168d, 0x0200);
+	set(PCI_ROM_ADDRESS, 4, 0xffffffff);
+	assert_int_equal(get(PCI_ROM_ADDRESS, 4), 0xfffff801);
+}
+
 /* A device that only looks alike is left alone. */
 static void test_others(void **state)
 {
@@ -387,6 +420,7 @@ int main(void)
 		CASE(test_ports),
 		CASE(test_ports_off),
 		CASE(test_realtek),
+		CASE(test_no_rom),
 		CASE(test_others),
 	};
 
