@@ -100,7 +100,7 @@ static int too_large_for_pieces(const struct image_memory *memory, const char *w
 {
 	char text[32];
 
-	error_set(EFBIG, "%s takes %s of memory in one piece, at 0x%" PRIx64 " or above", what,
+	error_set(EFBIG, "%s takes %s of memory in one piece, from 0x%" PRIx64 " on", what,
 		  text_size(size, text, sizeof(text)), start);
 	say_pieces(memory);
 	if (memory->ranges[memory->count - 1].start < LOWMEM_MAPPED_END)

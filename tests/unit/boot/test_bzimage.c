@@ -192,7 +192,7 @@ static void memory_with_holes(void **state)
 
 	assert_refused(
 		image_check_ranges(file, sizeof(file), high, 3, ""), EFBIG,
-		"the kernel takes 8 MiB of memory in one piece, at 0x1000000 or above\n"
+		"the kernel takes 8 MiB of memory in one piece, from 0x1000000 on\n"
 		"the guest's memory below 4 GiB is in 2 pieces, around what the host's IOMMU reserves; the "
 		"largest has 16 MiB, at 0x0");
 	assert_string_equal(

@@ -267,7 +267,7 @@ static void memory_with_holes(void **state)
 
 	assert_int_equal(image_check_ranges(&file, sizeof(file), around, 3, ""), 0);
 	assert_refused(image_check_ranges(&file, sizeof(file), within, 2, ""), EFBIG,
-		       "in one piece, at 0x1000000 or above\nthe guest's memory below 4 GiB is in 2 pieces");
+		       "in one piece, from 0x1000000 on\nthe guest's memory below 4 GiB is in 2 pieces");
 	assert_non_null(strstr(error_get()->remedy, "use its bzImage"));
 }
 
