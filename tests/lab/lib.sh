@@ -10,9 +10,10 @@
 #
 # Given in the environment: $HANDFAST; what tests/lab/guests prints; $GUEST_PROGRAM_<NAME>, the programs of
 # tests/guests; $FULL (not empty in `make test-all`); $LAB_OUT (comes back, as build/logs/lab).
+# With `# lab: --init systemd` a test may call lab-reboot: it runs from its beginning, with $LAB_BOOT one higher.
 # A test that ends with another status than 0, before done_testing, or not at all, has failed.
 
-tap_number=0
+tap_number=${TAP_NUMBER:-0}
 tap_name=${TEST_NAME:-$(basename "$0" .test)}
 
 # tap VERDICT TEXT: one line of the result.
