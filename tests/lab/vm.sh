@@ -53,6 +53,23 @@ vm_says() { wait_for "$1" grep -qF -- "$2" "$serial"; }
 # The status that the guest's test reported.
 guest_status() { tr -d '\r' <"$serial" | sed -n 's/^guest: status //p' | tail -n 1; }
 
+# guest_results NAME [PREFIX]: what the guest found, its lines "good: TEXT" and "bad: TEXT", as results of this test.
+# PREFIX stands before them in what the guest says. Returns 1 when one is bad.
+guest_results() {
+	local name=$1 prefix=${2-} status=0 line
+
+	while read -r line; do
+		case $line in
+		"${prefix}bad: "*)
+			not_ok "$name: ${line#"${prefix}bad: "}"
+			status=1
+			;;
+		"${prefix}good: "*) ok "$name: ${line#"${prefix}good: "}" ;;
+		esac
+	done < <(tr -d '\r' <"$serial")
+	return "$status"
+}
+
 # What to look at after a failed test.
 show() {
 	sed 's/^/#   /' "$messages" | tail -n 20
