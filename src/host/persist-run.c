@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/cleanup.h"
 #include "base/error.h"
@@ -16,6 +17,8 @@
 #include "host/journal-priv.h"
 #include "host/persist-priv.h"
 #include "host/task-priv.h"
+
+#define LOOKS 5 /* at a device that is in use */
 
 /* Everything that is known at one moment. */
 struct view {
@@ -206,6 +209,25 @@ static int follow(const struct host *host, const struct view *view, size_t which
 	return error ? error : record_one(host, view, &record);
 }
 
+/* udev has each new disk open for a moment, to see what is on it, and at boot that is now. */
+static int bind_patiently(const struct host *host, struct bdf bdf, const struct bind_options *options,
+			  FILE *out, FILE *notes)
+{
+	const struct timespec pause = {
+		.tv_sec = host->settle_ms / 1000,
+		.tv_nsec = host->settle_ms % 1000 * 1000000L,
+	};
+	int error;
+
+	for (unsigned look = 1;; look++) {
+		*options->ret_in_use = false;
+		error = bind_devices(host, &bdf, 1, options, out, notes);
+		if (!error || !*options->ret_in_use || look == LOOKS)
+			return error;
+		(void)nanosleep(&pause, NULL);
+	}
+}
+
 struct tally {
 	size_t bound, skipped, failed;
 };
@@ -221,7 +243,7 @@ static void bind_recorded(const struct host *host, const struct bind_options *op
 	how.user = options->user ? options->user : record->user[0] ? record->user : NULL;
 	how.driver = options->driver ? options->driver : record->driver[0] ? record->driver : NULL;
 	how.at_boot = true;
-	if (bind_devices(host, &view->found[which]->bdf, 1, &how, out, notes) == 0) {
+	if (bind_patiently(host, view->found[which]->bdf, &how, out, notes) == 0) {
 		tally->bound++;
 		if (follow(host, view, which, notes))
 			print_error(notes, "note");

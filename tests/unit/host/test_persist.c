@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/sysfs.h"
@@ -419,6 +420,34 @@ static void test_one_in_use_is_skipped_and_a_failure_is_none(void **state)
 	assert_non_null(strstr(output.notes, "failed: cannot bind 0000:03:00.0 to vfio-pci\n"));
 }
 
+static void test_udev_looks_at_a_disk_for_a_moment(void **state)
+{
+	struct tree *tree = *state;
+	struct output output;
+	char path[PATH_MAX];
+	pid_t child;
+
+	unit_devices_behind_ports(tree);
+	assert_int_equal(persist(tree, BIND, NVME, NULL, AS_IS_BIND, &output), 0);
+	reboot(tree, NVME, "nvme");
+	tree_block(tree, "sys/devices/pci0000:00/0000:00:1c.0/" NVME "/nvme/nvme0", "nvme0n1", "259:0");
+	tree_process(tree, 77, "(udev-worker)", "dev/nvme0n1");
+	assert_int_equal(persist(tree, BIND, NULL, NULL, AS_IS_BIND, &output), 0);
+	assert_non_null(strstr(output.notes, "/dev/nvme0n1 is open in (udev-worker) (pid 77)"));
+	assert_string_equal(output.out, "0 of 1 recorded devices bound, 1 skipped\n");
+
+	tree->host.settle_ms = 2000;
+	child = fork();
+	if (child == 0) {
+		usleep(50000);
+		_exit(unlink(sysfs_path(path, "%s/77/fd/7", tree->host.proc)) ? 1 : 0);
+	}
+	assert_int_equal(persist(tree, BIND, NULL, NULL, AS_IS_BIND, &output), 0);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+	assert_string_equal(output.out, NVME ": nvme -> vfio-pci\n1 of 1 recorded devices bound\n");
+	assert_string_equal(output.notes, "");
+}
+
 /* A driver that is busy, or another that was faster, is no use of the host's. */
 static void test_a_write_that_ends_busy_is_a_failure(void **state)
 {
@@ -567,6 +596,7 @@ int main(void)
 		unit(test_what_does_not_match_is_skipped),
 		unit(test_two_that_could_be_it),
 		unit(test_one_in_use_is_skipped_and_a_failure_is_none),
+		unit(test_udev_looks_at_a_disk_for_a_moment),
 		unit(test_a_write_that_ends_busy_is_a_failure),
 		unit(test_a_device_without_driver_yet_goes_back_to_its_own),
 		unit(test_the_user_gets_the_nodes_at_each_boot),
