@@ -79,8 +79,12 @@ static int add_block(struct machine *machine, const struct mem_ram_block *block)
 
 static int create_memory(struct machine *machine)
 {
-	/* What the processor itself answers at: nobody's BAR may cover it. */
-	static const struct mem_range platform = { LAYOUT_PLATFORM_START, LAYOUT_PLATFORM_SIZE };
+	/* What the processor itself answers at, and configuration space, by which a BAR that covers it could
+	 * never be moved away again: nobody's BAR may take their place. */
+	static const struct mem_range machines_own[] = {
+		{ LAYOUT_PLATFORM_START, LAYOUT_PLATFORM_SIZE },
+		{ LAYOUT_ECAM_START, LAYOUT_ECAM_SIZE },
+	};
 	const struct mem_ram_block *blocks;
 	size_t count;
 	int error;
@@ -90,7 +94,7 @@ static int create_memory(struct machine *machine)
 	if (error == 0)
 		error = mem_ram_create(machine->layout.ram, machine->layout.ram_count, &machine->ram);
 	if (error == 0)
-		error = mem_map_create(&machine->lock, &platform, 1, &machine->map);
+		error = mem_map_create(&machine->lock, machines_own, 2, &machine->map);
 	if (error == 0)
 		error = mem_bus_create(&machine->lock, &machine->mmio);
 	if (error == 0)
