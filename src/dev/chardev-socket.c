@@ -9,7 +9,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -19,12 +18,11 @@
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/listener.h"
 #include "base/log.h"
 #include "dev/chardev-priv.h"
 
@@ -32,11 +30,9 @@
 #define SOCKET_RETRY_NS NS_PER_SECOND /* after a client could not be accepted: no descriptor left, say */
 
 struct server {
-	struct loop_source listener; /* fd -1: not made yet */
+	struct listener socket;
+	struct loop_source listener; /* of that socket; fd -1: not made yet */
 	bool listening;		     /* the listener is in the loop */
-	bool bound;		     /* path is ours to remove: */
-	dev_t device;
-	ino_t inode;
 	struct dev_timer retry;
 };
 
@@ -138,85 +134,6 @@ static bool socket_output_failed(struct chardev *chardev, int errnum)
 }
 
 /*
- * Whether a process has that socket. A connection of another type is refused in either case, and says which:
- * one of the right type would take the place of a client, and what it is due.
- */
-static bool socket_alive(const struct sockaddr_un *address)
-{
-	auto_fd int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-	return connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 || errno != ECONNREFUSED;
-}
-
-/* Somebody is at that path already. Makes place where it is a socket that a dead process left. */
-static int remove_stale(const struct sockaddr_un *address)
-{
-	struct stat status;
-
-	if (lstat(address->sun_path, &status) < 0)
-		return errno == ENOENT ? 0 : error_set(errno, "%s", strerror(errno));
-	if (!S_ISSOCK(status.st_mode)) {
-		error_set(EEXIST, "a file that is no socket has this name");
-		return error_try("choose another path, or remove that file");
-	}
-	if (socket_alive(address)) {
-		error_set(EADDRINUSE, "another process has this socket");
-		return error_try("choose another path, or end that process (ss -xlp | grep %s)",
-				 address->sun_path);
-	}
-	if (unlink(address->sun_path) < 0 && errno != ENOENT)
-		return error_set(errno, "a dead process left its socket there, and it cannot be removed: %s",
-				 strerror(errno));
-	return 0;
-}
-
-static int server_bind(struct chardev *chardev)
-{
-	struct server *server = chardev->own;
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	struct stat status;
-	int fd = server->listener.fd;
-	int error;
-
-	if (strlen(chardev->path) >= sizeof(address.sun_path))
-		return error_set(ENAMETOOLONG, "a socket's path can have %zu bytes at most, this one has %zu",
-				 sizeof(address.sun_path) - 1, strlen(chardev->path));
-	strcpy(address.sun_path, chardev->path);
-	/* The file gets the mode that the socket has when it is bound: never open to others, not even
-	 * for a moment. */
-	if (fchmod(fd, 0600) < 0)
-		return error_set(errno, "%s", strerror(errno));
-	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
-		if (errno != EADDRINUSE)
-			return error_set(errno, "%s", strerror(errno));
-		error = remove_stale(&address);
-		if (error)
-			return error;
-		if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-			return error_set(errno, "%s", strerror(errno));
-	}
-	if (lstat(address.sun_path, &status) == 0) {
-		server->bound = true;
-		server->device = status.st_dev;
-		server->inode = status.st_ino;
-	}
-	if (listen(fd, SOCKET_BACKLOG) < 0)
-		return error_set(errno, "%s", strerror(errno));
-	return 0;
-}
-
-/* The process's working directory may have changed when the socket has to be removed. */
-static char *absolute_path(const char *path)
-{
-	char directory[PATH_MAX];
-	char *absolute;
-
-	if (path[0] == '/' || !getcwd(directory, sizeof(directory)))
-		return strdup(path);
-	return asprintf(&absolute, "%s/%s", directory, path) < 0 ? NULL : absolute;
-}
-
-/*
  * Blocks until the first client. Signals that somebody has blocked to look at them later (in the event loop,
  * which does not run yet) end it too, and stay pending.
  */
@@ -257,18 +174,19 @@ static int server_start(struct chardev *chardev, const struct chardev_options *o
 	struct server *server = chardev->own;
 	int error;
 
-	server->listener.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (server->listener.fd < 0)
-		return error_set(errno, "%s", strerror(errno));
-	error = server_bind(chardev);
-	if (!error)
-		error = dev_timer_init(&server->retry, chardev->loop, CLOCK_MONOTONIC, server_retry, chardev);
+	error = listener_open_unix(options->path, SOCKET_BACKLOG, &server->socket);
 	if (error)
 		return error;
-	if (options->wait)
-		return wait_for_client(chardev);
-	server_listen(chardev);
-	return 0;
+	server->listener.fd = server->socket.fd;
+	chardev->path = strdup(server->socket.path);
+	error = chardev->path ? dev_timer_init(&server->retry, chardev->loop, CLOCK_MONOTONIC, server_retry,
+					       chardev)
+			      : error_sys(ENOMEM, "a socket's path");
+	if (!error && options->wait)
+		error = wait_for_client(chardev);
+	else if (!error)
+		server_listen(chardev);
+	return error ? error_tried("listen on %s", options->path) : 0;
 }
 
 static int socket_open(struct chardev *chardev, const struct chardev_options *options)
@@ -276,31 +194,23 @@ static int socket_open(struct chardev *chardev, const struct chardev_options *op
 	struct server *server = calloc(1, sizeof(*server));
 
 	chardev->own = server;
-	chardev->path = absolute_path(options->path);
-	if (!server || !chardev->path)
+	if (!server)
 		return error_sys(ENOMEM, "character device");
+	server->socket.fd = -1;
 	server->listener = (struct loop_source){ .fd = -1, .ready = server_ready, .opaque = chardev };
 	chardev->watch_hangup = true;
-	if (server_start(chardev, options))
-		return error_tried("listen on %s", options->path);
-	return 0;
+	return server_start(chardev, options);
 }
 
 static void socket_close(struct chardev *chardev)
 {
 	struct server *server = chardev->own;
-	struct stat status;
 
 	if (!server)
 		return;
 	server_unlisten(chardev);
 	dev_timer_fini(&server->retry);
-	/* Not one that somebody has put in its place since. */
-	if (server->bound && lstat(chardev->path, &status) == 0 && status.st_dev == server->device &&
-	    status.st_ino == server->inode)
-		unlink(chardev->path);
-	if (server->listener.fd >= 0)
-		close(server->listener.fd);
+	listener_close(&server->socket);
 	free(server);
 }
 
