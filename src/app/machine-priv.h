@@ -80,6 +80,9 @@ struct machine {
 	struct i8042 *i8042;
 
 	enum machine_state state; /* the main thread's */
+	struct qmp *qmp;
+	const char *end_reason; /* why it ends, for those who listen; NULL: it does not */
+	bool end_by_guest;
 	atomic_uint requests;
 	struct loop_source request_source; /* an eventfd */
 	struct loop_source signal_source;  /* a signalfd */
@@ -120,6 +123,8 @@ extern const struct dev_machine_ops machine_dev_ops;
 extern const struct kvm_vcpu_ops machine_vcpu_ops;
 int machine_watch(struct machine *machine); /* signals and requests */
 void machine_unwatch(struct machine *machine);
+/* Ends machine_run(), soon; the first reason is the one that is told (QEMU's ShutdownCause). Main thread. */
+void machine_end(struct machine *machine, bool by_guest, const char *reason);
 int machine_load(struct machine *machine); /* memory and processors as at power-on */
 /* Has the main thread do what these MACHINE_REQUEST_ bits say, soon. Any thread; never blocks. */
 void machine_request(struct machine *machine, unsigned bits);

@@ -8,9 +8,12 @@
 #include <unistd.h>
 
 #include "app/machine-priv.h"
+#include "app/monitor.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "pci/assign.h"
+
+#define FAREWELL_MS 1000 /* for clients to take what they are due at the end */
 
 /*
  * Theory of operation: vCPUs and devices never change the machine's state themselves. They set a bit in
@@ -139,12 +142,36 @@ int machine_load(struct machine *machine)
 	return error;
 }
 
+void machine_end(struct machine *machine, bool by_guest, const char *reason)
+{
+	if (!machine->end_reason) {
+		machine->end_reason = reason;
+		machine->end_by_guest = by_guest;
+	}
+	loop_stop(machine->loop);
+}
+
 static void fail(struct machine *machine, const struct error *failure)
 {
 	if (!atomic_flag_test_and_set(&machine->failed))
 		machine->failure = *failure;
 	machine->ended_by_failure = true;
-	loop_stop(machine->loop);
+	machine_end(machine, false, "host-error");
+}
+
+static void reset(struct machine *machine, bool by_guest)
+{
+	const char *reason = by_guest ? "guest-reset" : "host-qmp-system-reset";
+
+	log_info(by_guest ? "the guest resets" : "the guest is reset");
+	if (machine->options->no_reboot) {
+		log_info("that is the end, as -no-reboot says");
+		machine_end(machine, by_guest, reason);
+	} else if (machine_reset(machine) < 0) {
+		fail(machine, error_get());
+	} else {
+		qmp_event(machine->qmp, "RESET", monitor_cause(by_guest, reason));
+	}
 }
 
 static void on_request(struct loop_source *source, uint32_t events)
@@ -159,15 +186,11 @@ static void on_request(struct loop_source *source, uint32_t events)
 		return;
 	if (requests & MACHINE_REQUEST_FAILED) {
 		fail(machine, &machine->failure);
-	} else if (requests & MACHINE_REQUEST_POWER_OFF || machine->options->no_reboot) {
-		log_info(requests & MACHINE_REQUEST_POWER_OFF
-				 ? "the guest powered off"
-				 : "the guest resets: ending, as -no-reboot says");
-		loop_stop(machine->loop);
+	} else if (requests & MACHINE_REQUEST_POWER_OFF) {
+		log_info("the guest powered off");
+		machine_end(machine, true, "guest-shutdown");
 	} else {
-		log_info(requests & MACHINE_REQUEST_RESET ? "the guest resets" : "the guest is reset");
-		if (machine_reset(machine) < 0)
-			fail(machine, error_get());
+		reset(machine, requests & MACHINE_REQUEST_RESET);
 	}
 }
 
@@ -180,7 +203,7 @@ static void on_signal(struct loop_source *source, uint32_t events)
 		return;
 	log_info("ended by signal %u", info.ssi_signo);
 	machine->ended_by_signal = (int)info.ssi_signo;
-	loop_stop(machine->loop);
+	machine_end(machine, false, "host-signal");
 }
 
 static void ending_signals(sigset_t *ret_signals)
@@ -262,12 +285,17 @@ static void tell_statistics(struct machine *machine)
 
 int machine_run(struct machine *machine, int *ret_signal)
 {
-	int error;
+	int error = 0;
 
-	error = machine_resume(machine);
+	if (!machine->options->start_paused)
+		error = machine_resume(machine);
 	if (error == 0)
 		error = loop_run(machine->loop);
 	machine_shut_down(machine);
+	qmp_event(machine->qmp, "SHUTDOWN",
+		  monitor_cause(machine->end_by_guest,
+				machine->end_reason ? machine->end_reason : "host-error"));
+	qmp_flush(machine->qmp, FAREWELL_MS);
 	tell_statistics(machine);
 	if (error < 0)
 		return error;

@@ -4,6 +4,7 @@
 #include "app/machine-priv.h"
 #include "base/check.h"
 #include "base/error.h"
+#include "qmp/qmp.h"
 
 static void run_vcpus(struct machine *machine)
 {
@@ -37,6 +38,7 @@ void machine_pause(struct machine *machine, enum machine_state state)
 		return;
 	stop_vcpus(machine);
 	machine->state = state;
+	qmp_event(machine->qmp, "STOP", NULL);
 }
 
 int machine_resume(struct machine *machine)
@@ -53,6 +55,7 @@ int machine_resume(struct machine *machine)
 	}
 	machine->state = MACHINE_RUNNING;
 	run_vcpus(machine);
+	qmp_event(machine->qmp, "RESUME", NULL);
 	return 0;
 }
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "app/machine-priv.h"
+#include "app/monitor.h"
 #include "base/check.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -236,6 +237,8 @@ static int create_all(struct machine *machine)
 		error = loop_create(&machine->loop);
 	if (error == 0)
 		error = machine_watch(machine);
+	if (error == 0)
+		error = monitor_start(machine);
 	if (error == 0) {
 		error = kvm_vm_create(machine->kvm_fd, &machine->vm);
 		machine->kvm_fd = -1;
@@ -327,6 +330,8 @@ int machine_destroy(struct machine *machine)
 		serial_destroy(machine->serial);
 	chardev_destroy(machine->chardev);
 	destroy_memory(machine);
+	/* After the devices: to whoever waits for the end of a connection it means that they are free. */
+	qmp_destroy(machine->qmp);
 	machine_unwatch(machine);
 	loop_destroy(machine->loop);
 	close_fd(machine->kernel_fd);

@@ -10,12 +10,19 @@
 #include <unistd.h>
 
 #include "app/machine.h"
+#include "app/monitor.h"
 #include "app/options.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "host/commands.h"
+#include "qmp/tool.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static int run_qmp(int argc, char **argv)
+{
+	return qmp_tool(argc, argv, &monitor_table);
+}
 
 static const struct {
 	const char *name;
@@ -25,6 +32,7 @@ static const struct {
 	{ "list", host_command_list },
 	{ "bind", host_command_bind },
 	{ "unbind", host_command_unbind },
+	{ "qmp", run_qmp },
 };
 
 static const struct {
@@ -140,7 +148,8 @@ static int unknown_command(const char *word)
 {
 	error_set(EINVAL, "'%s' is neither an option nor a command", word);
 	error_tried("run handfast %s", word);
-	error_try("handfast check, list, bind or unbind; or options that begin with '-' (handfast -help)");
+	error_try(
+		"handfast check, list, bind, unbind or qmp; or options that begin with '-' (handfast -help)");
 	log_failure(error_get());
 	return EXIT_FAILURE;
 }

@@ -20,8 +20,8 @@ static const struct keyval_key chardev_keys[] = {
 	{ "nowait", "on", "the same as wait=off", NULL },
 	{ "signal", "on", "stdio: the terminal's signal keys go to handfast", NULL },
 	{ "mux", "off", "a backend serves one device", NULL },
-	{ "host", NULL, NULL, "character devices over TCP are not there yet; use a unix socket" },
-	{ "port", NULL, NULL, "character devices over TCP are not there yet; use a unix socket" },
+	{ "host", "IP", "sockets of QMP: an address to listen on, with port=", NULL },
+	{ "port", "N", "and its TCP port", NULL },
 	{ "logfile", NULL, NULL, "there is no copy of a character stream" },
 	{ "append", NULL, NULL, "a file is emptied first" },
 	{ "reconnect", NULL, NULL, "handfast does not connect to sockets, it listens" },
@@ -32,14 +32,42 @@ static const struct {
 	enum chardev_kind kind;
 	bool path; /* needs one */
 } backends[] = {
-	{ "stdio", CHARDEV_STDIO, false }, { "pty", CHARDEV_PTY, false },      { "file", CHARDEV_FILE, true },
-	{ "null", CHARDEV_NULL, false },   { "socket", CHARDEV_SOCKET, true },
+	{ "stdio", CHARDEV_STDIO, false },   { "pty", CHARDEV_PTY, false },
+	{ "file", CHARDEV_FILE, true },	     { "null", CHARDEV_NULL, false },
+	{ "socket", CHARDEV_SOCKET, false },
 };
 
-static int read_socket(struct keyvals *keyvals, struct chardev_options *options)
+/* A unix socket has a path, a TCP socket an address and a port. */
+static int read_socket_place(struct keyvals *keyvals, struct options_chardev *chardev)
 {
+	const char *host = keyvals_take(keyvals, "host");
+	uint64_t port = 0;
+	int error = keyvals_take_u64(keyvals, "port", UINT16_MAX, &port);
+
+	if (error < 0)
+		return error;
+	if (chardev->path && *chardev->path && !host && port == 0)
+		return 0;
+	if (chardev->path || !host || *host == '\0' || port == 0) {
+		error_set(EINVAL, chardev->path && *chardev->path
+					  ? "a socket has a path, or an address and a port"
+				  : host ? "a socket needs an address and a port"
+					 : "the backend 'socket' needs a path");
+		return error_try(host ? "host=127.0.0.1,port=4444" : "add path=PATH");
+	}
+	chardev->host = strdup(host);
+	chardev->port = (uint16_t)port;
+	return chardev->host ? 0 : error_sys(ENOMEM, "options");
+}
+
+static int read_socket(struct keyvals *keyvals, struct options_chardev *chardev)
+{
+	struct chardev_options *options = &chardev->options;
 	bool server = false, nowait = false;
-	int error;
+	int error = read_socket_place(keyvals, chardev);
+
+	if (error < 0)
+		return error;
 
 	options->wait = true;
 	error = keyvals_take_bool(keyvals, "server", &server);
@@ -97,7 +125,7 @@ static int read_backend(struct keyvals *keyvals, const char *what, struct option
 	if (error == 0 && !flag)
 		return error_set(ENOTSUP, "the terminal's signal keys always go to handfast");
 	if (error == 0 && backends[i].kind == CHARDEV_SOCKET)
-		error = read_socket(keyvals, &ret_chardev->options);
+		error = read_socket(keyvals, ret_chardev);
 	return error;
 }
 
@@ -130,9 +158,31 @@ int options_read_chardev(struct options *options, const char *argument)
 	return error < 0 ? error_tried("use -chardev %s", argument) : 0;
 }
 
-/* -serial's own spellings: QEMU's "file:PATH" and "unix:PATH,server,nowait" beside StratoVirt's
- * "file,path=PATH" and "socket,path=PATH,server,nowait". */
-static int read_serial(struct options *options, const char *text)
+/* "tcp:IP:PORT,..." as keys; "[...]" around an IPv6 address. NULL: no memory, or not of that form. */
+static char *spell_tcp(const char *text)
+{
+	const char *rest = text + strcspn(text, ",");
+	const char *colon = memrchr(text, ':', (size_t)(rest - text));
+	const char *host = text;
+	char *spelled;
+	int length;
+
+	if (!colon)
+		return NULL;
+	length = (int)(colon - text);
+	if (length >= 2 && host[0] == '[' && colon[-1] == ']') {
+		host++;
+		length -= 2;
+	}
+	if (asprintf(&spelled, "socket,host=%.*s,port=%.*s%s", length, host, (int)(rest - colon - 1),
+		     colon + 1, rest) < 0)
+		return NULL;
+	return spelled;
+}
+
+/* QEMU's "file:PATH" and "unix:PATH,server,nowait" beside StratoVirt's "file,path=PATH" and
+ * "socket,path=PATH,server,nowait". */
+int options_parse_backend(const char *text, const char *what, struct options_chardev *ret_chardev)
 {
 	struct keyvals keyvals;
 	char *spelled = NULL;
@@ -140,51 +190,73 @@ static int read_serial(struct options *options, const char *text)
 
 	if (strcmp(text, "none") == 0)
 		text = "null";
-	if (strncmp(text, "mon:", 4) == 0) {
-		error_set(ENOTSUP, "there is no monitor to share the terminal with");
-		return error_try("-serial %s", text + 4);
-	}
 	if (strncmp(text, "file:", 5) == 0 && asprintf(&spelled, "file,path=%s", text + 5) < 0)
 		return error_sys(ENOMEM, "options");
 	if (strncmp(text, "unix:", 5) == 0 && asprintf(&spelled, "socket,path=%s", text + 5) < 0)
 		return error_sys(ENOMEM, "options");
+	if (strncmp(text, "tcp:", 4) == 0) {
+		spelled = spell_tcp(text + 4);
+		if (!spelled) {
+			error_set(EINVAL, "a TCP socket needs an address and a port");
+			return error_try("tcp:127.0.0.1:4444,server,nowait");
+		}
+	}
 	error = keyvals_parse(spelled ? spelled : text, "backend", &keyvals);
 	free(spelled);
 	if (error == 0) {
-		error = read_backend(&keyvals, "-serial", &options->serial);
+		error = read_backend(&keyvals, what, ret_chardev);
 		keyvals_free(&keyvals);
 	}
 	return error;
 }
 
-static int use_chardev(struct options *options, const char *id)
+int options_use_chardev(struct options *options, const char *id, const struct options_chardev **ret_chardev)
 {
 	for (unsigned i = 0; i < options->chardev_count; i++) {
 		struct options_chardev *chardev = &options->chardevs[i];
 
-		if (strcmp(chardev->id, id) == 0) {
-			options->serial.options = chardev->options;
-			chardev->used = true;
-			return 0;
+		if (strcmp(chardev->id, id) != 0)
+			continue;
+		if (chardev->used) {
+			error_set(EBUSY, "the chardev '%s' serves something else already", id);
+			return error_try("a -chardev of its own");
 		}
+		chardev->used = true;
+		*ret_chardev = chardev;
+		return 0;
 	}
 	error_set(ENOENT, "there is no chardev '%s'", id);
 	return error_try("-chardev stdio,id=%s", id);
 }
 
+static int resolve_serial(struct options *options, const char *text)
+{
+	const struct options_chardev *chardev = &options->serial;
+	int error;
+
+	if (strncmp(text, "mon:", 4) == 0) {
+		error_set(ENOTSUP, "there is no monitor to share the terminal with");
+		return error_try("-serial %s", text + 4);
+	}
+	error = strncmp(text, "chardev:", 8) == 0 ? options_use_chardev(options, text + 8, &chardev)
+						  : options_parse_backend(text, "-serial", &options->serial);
+	if (error == 0 && chardev->host)
+		return error_set(ENOTSUP, "character devices over TCP are not there yet; use a unix socket");
+	options->serial.options = chardev->options;
+	return error;
+}
+
 int options_resolve_serial(struct options *options)
 {
 	const char *text = options->serial_text;
-	int error;
 
 	if (!text)
 		text = options->nographic ? "stdio" : "none";
-	if (strncmp(text, "chardev:", 8) == 0)
-		error = use_chardev(options, text + 8);
-	else
-		error = read_serial(options, text);
-	if (error < 0)
-		return error_tried("use -serial %s", text);
+	return resolve_serial(options, text) < 0 ? error_tried("use -serial %s", text) : 0;
+}
+
+int options_check_chardevs(const struct options *options)
+{
 	for (unsigned i = 0; i < options->chardev_count; i++) {
 		if (!options->chardevs[i].used) {
 			error_set(EINVAL, "nothing uses it");
@@ -194,4 +266,11 @@ int options_resolve_serial(struct options *options)
 		}
 	}
 	return 0;
+}
+
+void options_chardev_free(struct options_chardev *chardev)
+{
+	free(chardev->id);
+	free(chardev->path);
+	free(chardev->host);
 }

@@ -72,6 +72,12 @@ static int set_no_reboot(struct options *options, const char *argument)
 	return 0;
 }
 
+static int set_start_paused(struct options *options, const char *argument)
+{
+	options->start_paused = true;
+	return 0;
+}
+
 static int set_nographic(struct options *options, const char *argument)
 {
 	options->nographic = true;
@@ -132,6 +138,10 @@ static const struct option option_table[] = {
 	{ "net", "none", only_none, "the same", NULL },
 	{ "nodefaults", NULL, always_so, "no devices but those asked for", NULL },
 	{ "no-user-config", NULL, always_so, "no configuration files", NULL },
+	{ "qmp", "unix:PATH,server,nowait|tcp:IP:PORT,server,nowait|chardev:ID", options_read_qmp,
+	  "a socket where programs steer the VM in QEMU's protocol (handfast qmp)", NULL },
+	{ "mon", "[chardev=]ID,mode=control", options_read_mon, "the same, on a -chardev socket", NULL },
+	{ "S", NULL, set_start_paused, "do not start the guest until QMP's cont", NULL },
 	{ "no-reboot", NULL, set_no_reboot, "end instead of resetting the machine", NULL },
 	{ "name", "NAME", read_name, "a name for this VM, visible in ps and top", NULL },
 	{ "D", "FILE", read_log, "where handfast's own messages go (default: standard error)", NULL },
@@ -150,12 +160,9 @@ static const struct option option_table[] = {
 	{ "bios", "", NULL, NULL, "firmware is not there yet; boot a kernel by -kernel" },
 	{ "netdev", "", NULL, NULL,
 	  "virtio network cards are not there yet; pass one through by -device vfio-pci" },
-	{ "qmp", "", NULL, NULL, "the QMP protocol is not there yet" },
-	{ "mon", "", NULL, NULL, "the QMP protocol is not there yet" },
 	{ "daemonize", NULL, NULL, NULL,
 	  "running in the background is not there yet; systemd-run or & do it" },
 	{ "pidfile", "", NULL, NULL, "it is not there yet" },
-	{ "S", NULL, NULL, NULL, "starting stopped needs QMP, which is not there yet" },
 	{ "disable-seccomp", NULL, NULL, NULL, "there is no seccomp filter yet that it could switch off" },
 	{ "sandbox", "", NULL, NULL, "there is no seccomp filter yet" },
 	{ "incoming", "", NULL, NULL, "migration is not supported" },
@@ -185,6 +192,7 @@ void options_print_help(void)
 {
 	puts("usage: handfast [-OPTION [ARGUMENT]]...   run a VM\n"
 	     "       handfast check|list|bind|unbind    look after the host's devices (each has --help)\n"
+	     "       handfast qmp SOCKET COMMAND...    steer a running VM (--help)\n"
 	     "\n"
 	     "A real PCI device in a VM: handfast check 0000:1a:00.3; handfast bind 0000:1a:00.3; then\n"
 	     "  handfast -machine q35 -m 2G -kernel bzImage -append console=ttyS0 -serial stdio \\\n"
@@ -220,6 +228,7 @@ static const struct {
 	{ "cpu", "host   the host's processor as KVM offers it (default)" },
 	{ "accel", "kvm    Linux's hypervisor (default)" },
 	{ "chardev", "stdio\npty\nfile\nsocket\nnull" },
+	{ "qmp", "unix:PATH,server,nowait\ntcp:IP:PORT,server,nowait\nchardev:ID" },
 	{ "serial", "stdio\npty\nfile:PATH\nunix:PATH,server,nowait\nchardev:ID\nnone (default)" },
 };
 
@@ -296,14 +305,17 @@ int options_parse(int argc, char **argv, struct options *ret_options)
 		if (error != 0)
 			return with_remedy(error);
 	}
-	return with_remedy(options_resolve_serial(ret_options));
+	error = options_resolve_serial(ret_options);
+	if (error == 0)
+		error = options_resolve_monitors(ret_options);
+	return with_remedy(error == 0 ? options_check_chardevs(ret_options) : error);
 }
 
 void options_free(struct options *options)
 {
-	for (unsigned i = 0; i < options->chardev_count; i++) {
-		free(options->chardevs[i].id);
-		free(options->chardevs[i].path);
-	}
-	free(options->serial.path);
+	for (unsigned i = 0; i < options->chardev_count; i++)
+		options_chardev_free(&options->chardevs[i]);
+	for (unsigned i = 0; i < options->monitor_count; i++)
+		options_chardev_free(&options->monitors[i].own);
+	options_chardev_free(&options->serial);
 }

@@ -11,13 +11,24 @@
 
 #define OPTIONS_DEVICES_MAX  256
 #define OPTIONS_CHARDEVS_MAX 16
+#define OPTIONS_MONITORS_MAX 16
 #define OPTIONS_CPUS_MAX     64
 
 struct options_chardev {
 	char *id;
 	char *path; /* owned; what options.path points to */
 	struct chardev_options options;
+	char *host; /* owned; of a TCP socket, with port; else NULL */
+	uint16_t port;
 	bool used;
+};
+
+/* A place where QMP is spoken. */
+struct options_monitor {
+	const char *text; /* into argv: what stands behind -qmp, or behind -mon */
+	bool mon;
+	struct options_chardev own;
+	const struct options_chardev *socket; /* own, or one of the -chardev */
 };
 
 struct options {
@@ -32,11 +43,14 @@ struct options {
 	const char *log_path;
 	const char *name;
 	bool no_reboot;
+	bool start_paused;
 
 	const char *devices[OPTIONS_DEVICES_MAX]; /* arguments of -device, in order */
 	unsigned device_count;
 	struct options_chardev chardevs[OPTIONS_CHARDEVS_MAX];
 	unsigned chardev_count;
+	struct options_monitor monitors[OPTIONS_MONITORS_MAX];
+	unsigned monitor_count;
 	struct options_chardev serial; /* kind CHARDEV_NULL: not connected */
 
 	/* While reading. */

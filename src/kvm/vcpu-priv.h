@@ -21,8 +21,9 @@ struct kvm_vcpu {
 
 	pthread_t thread;
 	bool has_thread;
-	pthread_mutex_t mutex;	/* guards the five below; nothing is taken under it */
+	pthread_mutex_t mutex;	/* guards the six below; nothing is taken under it */
 	pthread_cond_t changed; /* any of them */
+	int thread_id;		/* 0: it has not begun */
 	bool wanted;		/* it is to run */
 	bool stopped;		/* it is not in KVM_RUN, nor in a handler */
 	bool ended;		/* it cannot run before it is reset */

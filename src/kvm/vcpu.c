@@ -99,6 +99,7 @@ static bool wait_wanted(struct kvm_vcpu *vcpu, bool *ret_resumes)
 	bool quit;
 
 	pthread_mutex_lock(&vcpu->mutex);
+	vcpu->thread_id = gettid();
 	vcpu->stopped = true;
 	pthread_cond_broadcast(&vcpu->changed);
 	while (!vcpu->wanted && !vcpu->quit)
@@ -228,6 +229,18 @@ void kvm_vcpu_destroy(struct kvm_vcpu *vcpu)
 unsigned kvm_vcpu_index(const struct kvm_vcpu *vcpu)
 {
 	return vcpu->index;
+}
+
+int kvm_vcpu_thread_id(struct kvm_vcpu *vcpu)
+{
+	int id;
+
+	pthread_mutex_lock(&vcpu->mutex);
+	while (vcpu->thread_id == 0)
+		pthread_cond_wait(&vcpu->changed, &vcpu->mutex);
+	id = vcpu->thread_id;
+	pthread_mutex_unlock(&vcpu->mutex);
+	return id;
 }
 
 void kvm_vcpu_run(struct kvm_vcpu *vcpu)

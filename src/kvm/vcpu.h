@@ -50,6 +50,8 @@ int kvm_vcpu_create(struct kvm_vm *vm, unsigned index, const struct kvm_topology
 void kvm_vcpu_destroy(struct kvm_vcpu *vcpu);
 
 unsigned kvm_vcpu_index(const struct kvm_vcpu *vcpu);
+/* Its thread, as the host's tools know it (top -H, taskset). Waits until it has begun. */
+int kvm_vcpu_thread_id(struct kvm_vcpu *vcpu);
 uint32_t kvm_vcpu_apic_id(const struct kvm_topology *topology, unsigned index);
 
 /* Lets it run; after ended() only once it was reset. A guest that uses kvmclock is told that it stood still.

@@ -7,7 +7,7 @@
 #include "app/options.h"
 #include "base/error.h"
 
-#define ARGUMENTS_MAX 12
+#define ARGUMENTS_MAX 16
 
 static int parse(struct options *options, const char *const *words)
 {
@@ -73,6 +73,29 @@ static void test_serial_spellings(void **state)
 	}
 }
 
+static void test_monitors(void **state)
+{
+	static const char *const words[] = { "-qmp",	 "unix:/tmp/q,server,nowait",
+					     "-qmp",	 "tcp:[::1]:4444,server=on,wait=off",
+					     "-mon",	 "m,mode=control",
+					     "-chardev", "socket,id=m,path=/tmp/m,server=on,wait=off",
+					     "-qmp",	 "chardev:n",
+					     "-chardev", "socket,id=n,host=127.0.0.1,port=1,server,nowait",
+					     "-S",	 NULL };
+	struct options options;
+
+	assert_int_equal(parse(&options, words), 0);
+	assert_int_equal(options.monitor_count, 4);
+	assert_string_equal(options.monitors[0].socket->path, "/tmp/q");
+	assert_null(options.monitors[0].socket->host);
+	assert_string_equal(options.monitors[1].socket->host, "::1");
+	assert_int_equal(options.monitors[1].socket->port, 4444);
+	assert_string_equal(options.monitors[2].socket->path, "/tmp/m");
+	assert_string_equal(options.monitors[3].socket->host, "127.0.0.1");
+	assert_true(options.start_paused);
+	options_free(&options);
+}
+
 static void test_refusals(void **state)
 {
 	static const struct {
@@ -121,6 +144,10 @@ static void test_refusals(void **state)
 		  -ENOTSUP,
 		  "handfast listens on sockets, it does not connect to them" },
 		{ { "-chardev", "stdio,id=a" }, -EINVAL, "nothing uses it" },
+		{ { "-chardev", "socket,id=a,path=/tmp/s,port=1,server" },
+		  -EINVAL,
+		  "a socket has a path, or an address and a port" },
+		{ { "-mon", "mode=control" }, -EINVAL, "it does not say which chardev it is spoken on" },
 		{ { "-display", "gtk" },
 		  -ENOTSUP,
 		  "handfast has no display, monitor, network card or parallel port of its own" },
@@ -141,6 +168,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_whole_line),
 		cmocka_unit_test(test_serial_spellings),
+		cmocka_unit_test(test_monitors),
 		cmocka_unit_test(test_refusals),
 	};
 
