@@ -2,6 +2,7 @@
 /* Sockets and connections: the server on a thread of its own, clients that behave and clients that do not. */
 #include "unit.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -18,6 +19,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "qmp/client-priv.h"
+#include "qmp/peer-priv.h"
 #include "qmp/server-priv.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -372,6 +374,56 @@ static void test_the_socket_is_private(void **state)
 	assert_string_equal(error_get()->because, "'nowhere' is not an IP address");
 }
 
+/* A port that nobody has at this moment. */
+static uint16_t free_port(void)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	socklen_t size = sizeof(address);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, size), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+	close(fd);
+	return ntohs(address.sin_port);
+}
+
+/* Both ends of it: the client is that of `handfast qmp`. */
+static void test_over_tcp(void **state)
+{
+	struct fixture *fixture = *state;
+	struct json_object *request = json_tokener_parse("{\"execute\":\"talk\"}"), *answer;
+	uint16_t port = free_port();
+	struct qmp_peer peer;
+	char where[64];
+
+	assert_int_equal(qmp_listen_tcp(fixture->qmp, "localhost", port), 0);
+	snprintf(where, sizeof(where), "tcp:127.0.0.1:%u", port);
+	assert_int_equal(qmp_peer_connect(where, 10000, &peer), 0);
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(qmp_peer_send(&peer, request), 0);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(qmp_peer_receive(&peer, -1, &answer), 0);
+		assert_true(json_object_object_get_ex(answer, "return", NULL));
+		json_object_put(answer);
+	}
+	qmp_peer_close(&peer);
+	json_object_put(request);
+}
+
+static void test_the_client_gives_up_in_time(void **state)
+{
+	struct fixture *fixture = *state;
+	struct json_object *object;
+	struct qmp_peer peer;
+
+	assert_int_equal(qmp_peer_connect(fixture->path, 200, &peer), 0);
+	assert_int_equal(qmp_peer_receive(&peer, -1, &object), -ETIMEDOUT);
+	qmp_peer_close(&peer);
+	assert_int_equal(qmp_peer_connect(fixture->directory, 200, &peer), -ECONNREFUSED);
+	assert_int_equal(qmp_peer_connect("/nosuch/socket", 200, &peer), -ENOENT);
+	assert_int_equal(qmp_peer_connect("tcp:4444", 200, &peer), -EINVAL);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -387,6 +439,8 @@ int main(void)
 		TEST(test_half_closed),
 		TEST(test_the_farewell_is_flushed),
 		TEST(test_the_socket_is_private),
+		TEST(test_over_tcp),
+		TEST(test_the_client_gives_up_in_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
