@@ -16,7 +16,7 @@ static int plan_root_port(struct keyvals *keyvals, struct device_plan *plan)
 {
 	uint64_t port = 0, chassis = 0, slot = 0;
 	uint64_t io = PCI_RESERVE_AUTO, mem = PCI_RESERVE_AUTO, pref64 = PCI_RESERVE_AUTO;
-	bool hotplug = false;
+	bool hotplug = true;
 	int error;
 
 	if (!plan->id) {
@@ -39,16 +39,13 @@ static int plan_root_port(struct keyvals *keyvals, struct device_plan *plan)
 		error = keyvals_take_size(keyvals, "pref64-reserve", 1, &pref64);
 	if (error < 0)
 		return error;
-	if (hotplug) {
-		error_set(ENOTSUP, "devices cannot be plugged in while the VM runs yet");
-		return error_try("leave hotplug= out");
-	}
 	plan->root_port = (struct pci_root_port_options){
 		.id = plan->id,
 		.port = (uint8_t)port,
 		.chassis = (uint8_t)chassis,
 		.slot = (uint16_t)slot,
 		.multifunction = plan->multifunction,
+		.hotplug = hotplug,
 		.io_reserve = io,
 		.mem_reserve = mem,
 		.pref64_reserve = pref64,
@@ -59,7 +56,18 @@ static int plan_root_port(struct keyvals *keyvals, struct device_plan *plan)
 static int create_root_port(const struct device_handles *handles, const struct device_plan *plan,
 			    struct pci_function **ret_function)
 {
-	return pci_root_port_create(handles->machine_lock, &plan->root_port, ret_function);
+	return pci_root_port_create(&handles->port, &plan->root_port, ret_function);
+}
+
+static int take_unplug_timeout(struct keyvals *keyvals, struct device_plan *plan)
+{
+	uint64_t seconds = DEVICE_UNPLUG_SECONDS;
+	int error = keyvals_take_u64(keyvals, "unplug-timeout", 86400, &seconds);
+
+	if (error == 0 && seconds == 0)
+		error = error_set(EINVAL, "unplug-timeout=0 leaves the guest no time");
+	plan->unplug_seconds = (unsigned)seconds;
+	return error;
 }
 
 static int take_token(struct keyvals *keyvals, struct device_plan *plan)
@@ -130,6 +138,8 @@ static int plan_vfio_pci(struct keyvals *keyvals, struct device_plan *plan)
 		error = keyvals_take_bool(keyvals, "x-no-p2p", &plan->no_p2p);
 	if (error == 0)
 		error = take_rom(keyvals, plan);
+	if (error == 0)
+		error = take_unplug_timeout(keyvals, plan);
 	return error < 0 ? error : take_token(keyvals, plan);
 }
 
@@ -162,7 +172,7 @@ static const struct keyval_key root_port_keys[] = {
 	{ "port", "N", "port number", NULL },
 	{ "chassis", "N", "chassis number", NULL },
 	{ "slot", "N", "physical slot number (default: the port number)", NULL },
-	{ "hotplug", "off", "nothing can be plugged in later yet", NULL },
+	{ "hotplug", "on|off", "what is in its slot can leave while the VM runs (default: on)", NULL },
 	{ "io-reserve", "SIZE",
 	  "I/O ports for devices behind it (default: those of the device that is there)", NULL },
 	{ "mem-reserve", "SIZE", "memory below 4 GiB (default: the device's; 2M behind an empty port)",
@@ -178,6 +188,7 @@ static const struct keyval_key vfio_pci_keys[] = {
 	{ "managed", "on|off", "bind it before the start, give it back after the end (default: off)", NULL },
 	KEYS_OF_EVERY_DEVICE,
 	{ "x-no-p2p", "on|off", "other devices of the VM do not reach its BARs by DMA (default: off)", NULL },
+	{ "unplug-timeout", "SECONDS", "that the guest has to let go of it (default: 30)", NULL },
 	{ "vf-token", "UUID",
 	  "the secret between a physical function and its virtual ones, where vfio-pci has both", NULL },
 	{ "romfile", "FILE", "an option ROM to show in place of its own; empty: none", NULL },

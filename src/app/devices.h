@@ -14,6 +14,8 @@
 #include "pci/root_port.h"
 #include "vfio/vfio.h"
 
+#define DEVICE_UNPLUG_SECONDS 30
+
 struct device_kind;
 
 /* What one -device asks for. */
@@ -28,15 +30,16 @@ struct device_plan {
 	struct host_id host;
 	bool managed; /* bound before the start, given back after the end */
 	bool no_p2p;
-	char *vf_token;	      /* NULL: none */
-	bool no_rom;	      /* the guest sees no option ROM */
-	char *romfile;	      /* NULL: the device's own */
-	struct vfio_rom *rom; /* what is in romfile; NULL until machine_check() has read it */
+	char *vf_token;		 /* NULL: none */
+	bool no_rom;		 /* the guest sees no option ROM */
+	char *romfile;		 /* NULL: the device's own */
+	struct vfio_rom *rom;	 /* what is in romfile; NULL until machine_check() has read it */
+	unsigned unplug_seconds; /* that the guest has to let go of it */
 };
 
 /* Handles that creation may use. */
 struct device_handles {
-	struct lock *machine_lock;
+	struct pci_root_port_handles port;
 	struct vfio *vfio;
 };
 

@@ -31,6 +31,7 @@ static int plan_devices(struct machine *machine)
 
 		if (error < 0)
 			return with_remedy(error);
+		machine->plans[machine->plan_count].root_port.fast_unplug = options->fast_unplug;
 	}
 	return with_remedy(device_plans_place(machine->plans, machine->plan_count));
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "app/machine-priv.h"
 #include "base/error.h"
@@ -8,24 +9,34 @@
 
 /* What the host tells of the devices that this machine has. */
 
-#define NAME_SIZE 160
-
-/* "vfio-pci 'net' (0000:1a:00.3)" */
-static const char *name_of(const struct pci_function *function, char ret_name[NAME_SIZE])
+const char *machine_device_name(const struct pci_function *function, char ret_name[MACHINE_DEVICE_NAME_SIZE])
 {
 	const char *quote = function->id ? "'" : "";
 
-	snprintf(ret_name, NAME_SIZE, "%s %s%s%s(%s)", function->driver, quote,
-		 function->id ? function->id : "", function->id ? "' " : "", vfio_pci_host_name(function));
+	snprintf(ret_name, MACHINE_DEVICE_NAME_SIZE, "%s %s%s%s%s(%s)", function->driver, quote,
+		 function->id ? function->id : "", quote, function->id ? " " : "",
+		 vfio_pci_host_name(function));
 	return ret_name;
+}
+
+const struct device_plan *machine_device_plan(const struct machine *machine,
+					      const struct pci_function *function)
+{
+	for (unsigned i = 0; i < machine->plan_count; i++) {
+		const struct device_plan *plan = &machine->plans[i];
+
+		if (plan->devfn == function->devfn && strcmp(plan->bus, pci_bus_name(function->bus)) == 0)
+			return plan;
+	}
+	return NULL;
 }
 
 static void on_error(void *opaque, struct pci_function *function)
 {
-	char name[NAME_SIZE];
+	char name[MACHINE_DEVICE_NAME_SIZE];
 
 	error_set(EIO, "it has failed in a way that no driver can correct (a fatal PCI Express error)");
-	error_tried("trust %s any more", name_of(function, name));
+	error_tried("trust %s any more", machine_device_name(function, name));
 	error_try("shut the guest down, and start it again");
 	error_try("dmesg | grep -A 3 AER    (on the host: says which error)");
 	log_failure(error_get());
@@ -33,9 +44,7 @@ static void on_error(void *opaque, struct pci_function *function)
 
 static void on_request(void *opaque, struct pci_function *function)
 {
-	char name[NAME_SIZE];
-
-	log_warning("the host wants %s back, and waits until this VM ends", name_of(function, name));
+	machine_unplug_for_host(opaque, function);
 }
 
 struct vfio_events machine_device_events(struct machine *machine)

@@ -7,6 +7,7 @@
 #include "app/devices.h"
 #include "app/layout.h"
 #include "app/machine.h"
+#include "app/signals.h"
 #include "app/slots.h"
 #include "base/error.h"
 #include "base/lock.h"
@@ -65,6 +66,7 @@ struct machine {
 	struct mem_bus *pio;
 	struct kvm_vm *vm;
 	struct slots slots;
+	struct signals signals;
 	struct kvm_vcpu *vcpus[OPTIONS_CPUS_MAX];
 	unsigned vcpu_count;
 
@@ -72,6 +74,7 @@ struct machine {
 	uint64_t ecam_size;
 	struct pci_host_bridge *host_bridge;
 	struct vfio *vfio;
+	struct unplug *unplug;
 
 	struct chardev *chardev;
 	struct serial *serial;
@@ -117,6 +120,40 @@ const char *machine_state_name(enum machine_state state);
 
 /* machine-devices.c: what becomes of what the host tells of its devices. */
 struct vfio_events machine_device_events(struct machine *machine);
+/* "vfio-pci 'net' (0000:1a:00.3)"; returns ret_name. */
+#define MACHINE_DEVICE_NAME_SIZE 160
+const char *machine_device_name(const struct pci_function *function, char ret_name[MACHINE_DEVICE_NAME_SIZE]);
+/* What it was made from; NULL: it was plugged in later. It is on its bus. */
+const struct device_plan *machine_device_plan(const struct machine *machine,
+					      const struct pci_function *function);
+
+/* machine-unplug.c: devices leave while the machine runs. Main thread, except where it says so. */
+
+/* Told of every device that leaves, or was to leave, whoever wanted it. id: its name; NULL: it has none. */
+struct machine_unplug_events {
+	/* Another process could open it now. */
+	void (*deleted)(void *opaque, const char *id);
+	/* The guest has refused, or not reacted in time: why. The device works as before, and may leave
+	 * still. */
+	void (*failed)(void *opaque, const char *id, const struct error *why);
+	void *opaque;
+};
+void machine_unplug_listen(struct machine *machine, const struct machine_unplug_events *events);
+/*
+ * Asks the guest to let go of an assigned device, with all functions of its slot. What comes of it is told by
+ * the events. Errors: ENOTSUP where it cannot leave (the root bus, hotplug=off), EBUSY while an earlier
+ * request is pending.
+ */
+int machine_unplug(struct machine *machine, struct pci_function *function);
+/* The same for the host, which repeats itself. What is to be said is logged, once. */
+void machine_unplug_for_host(struct machine *machine, struct pci_function *function);
+/* After a reset of all functions, before the guest runs: who was to leave is not asked any more. */
+void machine_unplug_after_reset(struct machine *machine);
+/* For pci_root_port_create(); opaque is the machine. Any thread. */
+void machine_unplug_slot_changed(void *opaque, struct pci_function *port);
+int machine_unplug_create(struct machine *machine);
+/* vCPUs are gone. Waits for what is on its way out. NULL machine->unplug is fine. */
+void machine_unplug_destroy(struct machine *machine);
 
 /* machine-run.c: what devices and vCPUs call. */
 extern const struct dev_machine_ops machine_dev_ops;

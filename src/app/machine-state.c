@@ -66,6 +66,7 @@ int machine_reset(struct machine *machine)
 
 	stop_vcpus(machine);
 	pci_bus_reset(machine->root_bus);
+	machine_unplug_after_reset(machine);
 	serial_reset(machine->serial);
 	rtc_reset(machine->rtc);
 	pm_reset(machine->pm);

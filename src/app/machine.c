@@ -156,7 +156,15 @@ static int create_platform(struct machine *machine)
 
 static int attach_device(struct machine *machine, const struct device_plan *plan)
 {
-	const struct device_handles handles = { .machine_lock = &machine->lock, .vfio = machine->vfio };
+	const struct device_handles handles = {
+		.port = {
+			.machine_lock = &machine->lock,
+			.signals = signals_handle(&machine->signals),
+			.slot_changed = machine_unplug_slot_changed,
+			.opaque = machine,
+		},
+		.vfio = machine->vfio,
+	};
 	struct pci_bus *bus = pci_bus_find(machine->root_bus, plan->bus);
 	struct pci_function *function;
 	int error;
@@ -206,6 +214,7 @@ static int create_devices(struct machine *machine)
 	unsigned ports = 0;
 	int error = pci_bus_create_root(&machine->lock, "pcie.0", &machine->root_bus);
 
+	signals_init(&machine->signals, machine->vm);
 	for (unsigned i = 0; i < machine->plan_count; i++)
 		ports += !machine->plans[i].kind->host_device;
 	machine->ecam_size = layout_ecam_size(ports);
@@ -235,6 +244,8 @@ static int create_all(struct machine *machine)
 
 	if (error == 0)
 		error = loop_create(&machine->loop);
+	if (error == 0)
+		error = machine_unplug_create(machine);
 	if (error == 0)
 		error = machine_watch(machine);
 	if (error == 0)
@@ -317,6 +328,7 @@ int machine_destroy(struct machine *machine)
 	if (!machine)
 		return 0;
 	destroy_vcpus(machine);
+	machine_unplug_destroy(machine);
 	if (machine->host_bridge)
 		pci_host_bridge_destroy(machine->host_bridge);
 	if (machine->root_bus)

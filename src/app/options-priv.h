@@ -13,6 +13,9 @@ int options_read_smp(struct options *options, const char *argument);
 int options_read_memory(struct options *options, const char *argument);
 int options_read_accel(struct options *options, const char *argument);
 
+/* options-global.c */
+int options_read_global(struct options *options, const char *argument);
+
 int options_read_chardev(struct options *options, const char *argument);
 int options_read_qmp(struct options *options, const char *argument);
 int options_read_mon(struct options *options, const char *argument);

@@ -35,6 +35,7 @@ struct options {
 	uint64_t memory; /* bytes */
 	bool prealloc;
 	bool dump_guest_core;
+	bool fast_unplug; /* of all ports */
 	struct kvm_topology topology;
 	bool pmu;
 	const char *kernel; /* these point into argv */

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "host/bind-priv.h"
 #include "host/broker-priv.h"
+#include "host/device-priv.h"
 
 void managed_set(struct managed *managed, const struct broker_request *request)
 {
@@ -50,8 +51,7 @@ static void report_log(struct report *report)
 	free(report->text);
 }
 
-/* The devices that we bound, as words of a command line; whole ones only. */
-static void moved_names(const struct managed *managed, char *ret_names, size_t size)
+void managed_names(const struct managed *managed, char *ret_names, size_t size)
 {
 	char text[BDF_TEXT_SIZE];
 	size_t used = 0;
@@ -79,7 +79,7 @@ int managed_bind(struct managed *managed, const struct host *host, char *ret_nam
 		return error;
 	}
 	managed->bound = true;
-	moved_names(managed, ret_names, size);
+	managed_names(managed, ret_names, size);
 	return 0;
 }
 
@@ -110,4 +110,31 @@ int managed_give_back(struct managed *managed, const struct host *host)
 	error = count ? unbind_devices(host, list, count, &options, report.stream, stderr) : 0;
 	report_log(&report);
 	return error;
+}
+
+int managed_give_back_one(struct managed *managed, const struct host *host, struct bdf bdf, char *ret_driver,
+			  size_t size)
+{
+	const struct unbind_options options = { 0 };
+	struct host_device device;
+	struct report report;
+	size_t i = 0;
+	int error;
+
+	while (i < managed->count && (!managed->moved[i] || !bdf_equal(managed->list[i], bdf)))
+		i++;
+	ret_driver[0] = '\0';
+	if (i == managed->count)
+		return 0;
+	error = device_load(host, bdf, &device);
+	if (!error)
+		error = report_open(&report);
+	if (!error) {
+		error = unbind_devices(host, &bdf, 1, &options, report.stream, stderr);
+		report_log(&report);
+	}
+	/* What is gone cannot be given back later either. */
+	if (!error || error == -ENODEV)
+		managed->moved[i] = false;
+	return error ? error : device_driver(host, bdf, ret_driver, size);
 }

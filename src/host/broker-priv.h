@@ -22,6 +22,7 @@ enum broker_verb {
 	BROKER_MANAGE,
 	BROKER_BIND_MANAGED,
 	BROKER_GIVE_BACK,
+	BROKER_GIVE_BACK_ONE,
 	BROKER_OPEN_CONTAINER,
 	BROKER_OPEN_GROUP,
 	BROKER_ALLOW_MEMLOCK,
@@ -45,7 +46,9 @@ struct broker_request {
 struct broker_answer {
 	struct error error; /* errnum 0: it went well */
 	struct broker_device device;
-	char text[1024]; /* BROKER_DEVICE_TITLE: that; BROKER_BIND_MANAGED: whom it bound, "" nobody */
+	char text[1024]; /* BROKER_DEVICE_TITLE: that; BROKER_BIND_MANAGED and BROKER_GIVE_BACK_ONE: who is
+			  * to be given back, "" nobody */
+	char driver[64]; /* BROKER_GIVE_BACK_ONE: who has it now */
 	uint64_t total, available;
 	struct broker_range ranges[BROKER_RANGES_MAX];
 	size_t range_count;
@@ -61,6 +64,11 @@ struct managed {
 
 void managed_set(struct managed *managed, const struct broker_request *request);
 int managed_bind(struct managed *managed, const struct host *host, char *ret_names, size_t size);
+/* "" where it was not bound by us. */
+int managed_give_back_one(struct managed *managed, const struct host *host, struct bdf bdf, char *ret_driver,
+			  size_t size);
+/* The devices that we bound, as words of a command line; whole ones only. */
+void managed_names(const struct managed *managed, char *ret_names, size_t size);
 /* A second call has nothing to do, whatever became of the first. */
 int managed_give_back(struct managed *managed, const struct host *host);
 bool managed_has_any(const struct managed *managed);

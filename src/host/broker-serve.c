@@ -290,6 +290,16 @@ static int allow_memlock(const struct host *host, pid_t vm, uint64_t bytes)
 	return error ? error_tried("lock %s of guest memory", text_size(bytes, size, sizeof(size))) : 0;
 }
 
+static int give_back_one(struct server *server, const struct broker_request *request,
+			 struct broker_answer *answer)
+{
+	int error = managed_give_back_one(&server->managed, server->host, request->id.bdf, answer->driver,
+					  sizeof(answer->driver));
+
+	managed_names(&server->managed, answer->text, sizeof(answer->text));
+	return error;
+}
+
 static int dispatch(struct server *server, const struct broker_request *request, struct broker_answer *answer,
 		    int *fd)
 {
@@ -311,6 +321,8 @@ static int dispatch(struct server *server, const struct broker_request *request,
 		return managed_bind(&server->managed, host, answer->text, sizeof(answer->text));
 	case BROKER_GIVE_BACK:
 		return managed_give_back(&server->managed, host);
+	case BROKER_GIVE_BACK_ONE:
+		return give_back_one(server, request, answer);
 	case BROKER_OPEN_CONTAINER:
 		return open_container(host, fd);
 	case BROKER_OPEN_GROUP:

@@ -195,6 +195,21 @@ int broker_bind_managed(struct broker *broker)
 	return error;
 }
 
+int broker_give_back(struct broker *broker, struct bdf bdf, char *ret_driver, size_t size)
+{
+	struct broker_request request = { .verb = BROKER_GIVE_BACK_ONE, .id = host_id_of(bdf) };
+	struct broker_answer answer;
+	int error = ask(broker, &request, &answer, NULL);
+
+	if (error)
+		return error;
+	pthread_mutex_lock(&broker->turn);
+	(void)text_copy(broker->moved, sizeof(broker->moved), answer.text);
+	pthread_mutex_unlock(&broker->turn);
+	(void)text_copy(ret_driver, size, answer.driver);
+	return 0;
+}
+
 const char *broker_device_title(struct broker *broker, const struct host_id *id, char *ret_text, size_t size)
 {
 	struct broker_request request = { .verb = BROKER_DEVICE_TITLE, .id = *id };

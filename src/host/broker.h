@@ -101,4 +101,12 @@ int broker_reserved(struct broker *broker, struct broker_range ret_list[BROKER_R
 int broker_group_reserved(struct broker *broker, uint32_t group,
 			  struct broker_range ret_list[BROKER_RANGES_MAX], size_t *ret_count);
 
+/*
+ * Gives one of the devices of broker_bind_managed() back while the VM goes on: it has closed it. Waits for no
+ * longer than the writes to sysfs may take. ret_driver: who has it now; "" where broker_bind_managed() did
+ * not bind it, and nothing is done. Errors: what stands in the way, as broker_stop(), which tries once more;
+ * ENODEV: the host has no such device any more.
+ */
+int broker_give_back(struct broker *broker, struct bdf bdf, char *ret_driver, size_t size);
+
 #endif

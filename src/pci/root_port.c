@@ -2,18 +2,20 @@
 /*
  * Theory of operation
  *
- * The port is a type 1 header and a PCI Express capability held in memory. Three things behind the bytes
+ * The port is a type 1 header and a PCI Express capability held in memory. Four things behind the bytes
  * are real: the bus numbers, which decide what configuration accesses go to the bus behind (none while
- * the link is down, held in reset or disabled by the guest); the reset of that bus; and presence and link
- * state, which are read from the slot at the moment that the guest asks.
+ * the link is down, held in reset, disabled or without power); the reset of that bus; presence and link
+ * state, which are read from the slot at the moment that the guest asks; and the slot (slot.c), with its
+ * interrupt.
  *
  * The windows and the COMMAND bits are kept as the guest writes them and have no effect: BARs behind the
  * port are decoded by their own registers alone. A guest that leaves a BAR outside its port's window sees
  * more than on hardware, never less, and nobody else's memory (mem/map.h); and interrupts and DMA of an
  * assigned device do not come through handfast in the first place.
  *
- * No hot-plug yet: Slot Capabilities say so. There is no message signalled interrupt either; the pin is
- * there because system software leaves a port without any interrupt alone.
+ * The slot interrupts by MSI each time that there begins to be something to say (PCI Express 5.0, 6.7.3.4),
+ * or by its pin for as long as there is. MSI rather than MSI-X: it has all that one message needs, and no
+ * BAR.
  */
 #include "pci/root_port.h"
 
@@ -27,16 +29,27 @@
 #include "base/error.h"
 #include "pci/bus-priv.h"
 #include "pci/config.h"
+#include "pci/msi.h"
+#include "pci/slot-priv.h"
 
 /* Where the capabilities stand. */
 #define AT_PM	  0x40
 #define AT_EXP	  0x48
 #define AT_SSVID  0x84
 #define AT_SLOTID 0x8c
+#define AT_MSI	  0x90
 
 #define EXP_SIZE    0x3c /* of a version 2 capability */
 #define SSVID_SIZE  8
 #define SLOTID_SIZE 4
+
+/*
+ * INTD. A device in the slot has INTA nearly always, which would be the port's own line if that had INTA as
+ * well. And there Linux locks up when the device leaves: it takes the device's driver off within the thread
+ * of the port's interrupt, and freeing the device's waits for all threads of that line (__free_irq(),
+ * __synchronize_irq()).
+ */
+#define PIN 4
 
 /* The fastest and widest link that every guest knows, so that no guest thinks a device held back by its
  * port. Codes and places are those of Link Capabilities and Link Status. */
@@ -49,10 +62,15 @@
 
 struct root_port {
 	struct pci_function function;
+	struct pci_root_port_handles handles;
 	struct pci_root_port_options options; /* but for the id */
 
-	pthread_mutex_t lock; /* guards config; taken before the machine lock */
+	pthread_mutex_t lock; /* guards what follows; taken before the machine lock */
 	struct pci_config config;
+	struct pci_msi msi;
+	struct pci_slot slot;
+	bool messaged;	 /* the guest was sent a message for what the slot has to say */
+	uint32_t pulled; /* the line that is pulled for it; 0: none */
 };
 
 /* A register's content after reset and the bits in it that the guest may write. */
@@ -90,7 +108,7 @@ static const struct initial header[] = {
 	{ PCI_IO_BASE_UPPER16, 2, 0, 0xffff, 0 },
 	{ PCI_IO_LIMIT_UPPER16, 2, 0, 0xffff, 0 },
 	{ PCI_INTERRUPT_LINE, 1, 0, 0xff, 0 },
-	{ PCI_INTERRUPT_PIN, 1, 1, 0, 0 },
+	{ PCI_INTERRUPT_PIN, 1, PIN, 0, 0 },
 	/* No VGA bits: ports and frame buffers of old do not come through here. */
 	{ PCI_BRIDGE_CONTROL, 2, 0,
 	  PCI_BRIDGE_CTL_PARITY | PCI_BRIDGE_CTL_SERR | PCI_BRIDGE_CTL_ISA | PCI_BRIDGE_CTL_BUS_RESET, 0 },
@@ -111,7 +129,6 @@ static const struct initial capabilities[] = {
 	  0 },
 	{ AT_EXP + PCI_EXP_LNKCTL, 2, 0, PCI_EXP_LNKCTL_LD | PCI_EXP_LNKCTL_CCC | PCI_EXP_LNKCTL_ES, 0 },
 	{ AT_EXP + PCI_EXP_LNKSTA, 2, PCI_EXP_LNKSTA_SLC, 0, 0 },
-	{ AT_EXP + PCI_EXP_SLTCTL, 2, 0, PCI_EXP_SLTCTL_DLLSCE, 0 },
 	{ AT_EXP + PCI_EXP_RTCTL, 2, 0,
 	  PCI_EXP_RTCTL_SECEE | PCI_EXP_RTCTL_SENFEE | PCI_EXP_RTCTL_SEFEE | PCI_EXP_RTCTL_PMEIE, 0 },
 	{ AT_EXP + PCI_EXP_RTSTA, 4, 0, 0, PCI_EXP_RTSTA_PME },
@@ -147,19 +164,24 @@ static void init_config(struct root_port *port)
 
 	link = pci_config_get(config, AT_EXP + PCI_EXP_LNKCAP, 4);
 	pci_config_set(config, AT_EXP + PCI_EXP_LNKCAP, 4, link | (uint32_t)port->options.port << 24);
-	pci_config_set(config, AT_EXP + PCI_EXP_SLTCAP, 4, (uint32_t)port->options.slot << 19);
+	pci_slot_init(&port->slot, config, AT_EXP, &port->options);
 	if (port->options.chassis) {
 		/* PCI-to-PCI Bridge 1.2, 13.4: one slot, the first of its chassis. */
 		pci_config_add_capability(config, PCI_CAP_ID_SLOTID, AT_SLOTID, SLOTID_SIZE);
 		pci_config_set(config, AT_SLOTID + PCI_SID_ESR, 1, 1 | PCI_SID_ESR_FIC);
 		pci_config_set(config, AT_SLOTID + PCI_SID_CHASSIS_NR, 1, port->options.chassis);
 	}
+	pci_msi_init(&port->msi, config, AT_MSI, &port->handles.signals);
 }
 
-static bool bus_is_in_reset(const struct pci_config *config)
+/* By what the guest has written. */
+static bool bus_is_down(const struct root_port *port)
 {
+	const struct pci_config *config = &port->config;
+
 	return pci_config_get(config, PCI_BRIDGE_CONTROL, 2) & PCI_BRIDGE_CTL_BUS_RESET ||
-	       pci_config_get(config, AT_EXP + PCI_EXP_LNKCTL, 2) & PCI_EXP_LNKCTL_LD;
+	       pci_config_get(config, AT_EXP + PCI_EXP_LNKCTL, 2) & PCI_EXP_LNKCTL_LD ||
+	       !pci_slot_powered(&port->slot);
 }
 
 static uint32_t power_state(const struct pci_config *config)
@@ -170,7 +192,7 @@ static uint32_t power_state(const struct pci_config *config)
 /* Tells the bus behind which numbers are forwarded to it. */
 static void update_numbers(struct root_port *port)
 {
-	if (bus_is_in_reset(&port->config) || power_state(&port->config) != 0)
+	if (bus_is_down(port) || port->slot.state == PCI_SLOT_RELEASED || power_state(&port->config) != 0)
 		pci_bus_set_numbers(port->function.secondary, 0, 0);
 	else
 		pci_bus_set_numbers(port->function.secondary, port->config.data[PCI_SECONDARY_BUS],
@@ -180,13 +202,42 @@ static void update_numbers(struct root_port *port)
 /* Who is in the slot, and whether the link to it is up. */
 static void update_slot(struct root_port *port)
 {
-	bool present = pci_bus_occupied(port->function.secondary);
-	bool up = present && !bus_is_in_reset(&port->config);
+	bool up =
+		pci_slot_show(&port->slot, pci_bus_occupied(port->function.secondary)) && !bus_is_down(port);
 	uint32_t link = PCI_EXP_LNKSTA_SLC;
 
 	link |= up ? LINK_SPEED | LINK_WIDTH << 4 | PCI_EXP_LNKSTA_DLLLA : LINK_SPEED_MIN;
 	pci_config_set(&port->config, AT_EXP + PCI_EXP_LNKSTA, 2, link);
-	pci_config_set(&port->config, AT_EXP + PCI_EXP_SLTSTA, 2, present ? PCI_EXP_SLTSTA_PDS : 0);
+}
+
+/* The line is pulled for as long as there is a reason to. */
+static void pull(struct root_port *port, bool wanted)
+{
+	const struct pci_signals *signals = &port->handles.signals;
+
+	if (wanted == (port->pulled != 0))
+		return;
+	if (wanted)
+		port->pulled = pci_function_gsi(&port->function, PIN);
+	signals->line(signals->opaque, port->pulled, wanted);
+	if (!wanted)
+		port->pulled = 0;
+}
+
+/* Under the lock, after anything that may have changed what the slot has to say, or how it says it. */
+static void update_interrupt(struct root_port *port)
+{
+	bool interrupts = pci_slot_interrupts(&port->slot), enabled = pci_msi_enabled(&port->msi);
+	uint32_t command = pci_config_get(&port->config, PCI_COMMAND, 2);
+	uint32_t status = pci_config_get(&port->config, PCI_STATUS, 2) & ~(uint32_t)PCI_STATUS_INTERRUPT;
+
+	pci_msi_follow(&port->msi);
+	if (interrupts && enabled && !port->messaged)
+		pci_msi_raise(&port->msi);
+	port->messaged = interrupts && enabled;
+	interrupts = interrupts && !enabled;
+	pci_config_set(&port->config, PCI_STATUS, 2, status | (interrupts ? PCI_STATUS_INTERRUPT : 0));
+	pull(port, interrupts && !(command & PCI_COMMAND_INTX_DISABLE));
 }
 
 static uint32_t root_port_config_read(struct pci_function *function, unsigned offset, unsigned size)
@@ -202,27 +253,42 @@ static uint32_t root_port_config_read(struct pci_function *function, unsigned of
 	return value;
 }
 
-static void root_port_config_write(struct pci_function *function, unsigned offset, unsigned size,
-				   uint32_t value)
+/* Under the lock. */
+static void take_write(struct root_port *port, unsigned offset, unsigned size, uint32_t value)
 {
-	struct root_port *port = (struct root_port *)function;
-	bool was_in_reset, goes_into_reset;
-	uint32_t state;
+	uint32_t control = pci_config_get(&port->config, AT_EXP + PCI_EXP_SLTCTL, 2);
+	uint32_t state = power_state(&port->config);
 
-	pthread_mutex_lock(&port->lock);
-	was_in_reset = bus_is_in_reset(&port->config);
-	state = power_state(&port->config);
 	pci_config_guest_write(&port->config, offset, size, value);
 	/* A state that the function does not have is not taken (PCI Power Management 1.2, 3.2.4). */
 	if (power_state(&port->config) == 1 || power_state(&port->config) == 2)
 		pci_config_set(&port->config, AT_PM + PCI_PM_CTRL, 2, PCI_PM_CTRL_NO_SOFT_RESET | state);
-	goes_into_reset = !was_in_reset && bus_is_in_reset(&port->config);
+	pci_slot_follow(&port->slot, control, pci_bus_occupied(port->function.secondary));
 	update_numbers(port);
+	update_interrupt(port);
+}
+
+static void root_port_config_write(struct pci_function *function, unsigned offset, unsigned size,
+				   uint32_t value)
+{
+	struct root_port *port = (struct root_port *)function;
+	enum pci_slot_state before, now;
+	bool was_down, goes_down;
+
+	pthread_mutex_lock(&port->lock);
+	was_down = bus_is_down(port);
+	before = port->slot.state;
+	take_write(port, offset, size, value);
+	now = port->slot.state;
+	/* What is about to be taken out is not reset before. */
+	goes_down = !was_down && bus_is_down(port) && now != PCI_SLOT_RELEASED;
 	pthread_mutex_unlock(&port->lock);
 
 	/* May take long: no lock is held, and the accesses of others end at the numbers above. */
-	if (goes_into_reset)
+	if (goes_down)
 		pci_bus_reset(port->function.secondary);
+	if (now != before)
+		port->handles.slot_changed(port->handles.opaque, function);
 }
 
 static void root_port_reset(struct pci_function *function)
@@ -232,6 +298,54 @@ static void root_port_reset(struct pci_function *function)
 	pthread_mutex_lock(&port->lock);
 	init_config(port);
 	update_numbers(port);
+	update_interrupt(port);
+	pthread_mutex_unlock(&port->lock);
+}
+
+enum pci_slot_state pci_root_port_slot(struct pci_function *function)
+{
+	struct root_port *port = (struct root_port *)function;
+	enum pci_slot_state state;
+
+	pthread_mutex_lock(&port->lock);
+	state = port->slot.state;
+	pthread_mutex_unlock(&port->lock);
+	return state;
+}
+
+int pci_root_port_ask(struct pci_function *function)
+{
+	struct root_port *port = (struct root_port *)function;
+	int error;
+
+	pthread_mutex_lock(&port->lock);
+	error = pci_slot_ask(&port->slot);
+	update_numbers(port);
+	update_interrupt(port);
+	pthread_mutex_unlock(&port->lock);
+	if (!error)
+		port->handles.slot_changed(port->handles.opaque, function);
+	return error;
+}
+
+void pci_root_port_withdraw(struct pci_function *function)
+{
+	struct root_port *port = (struct root_port *)function;
+
+	pthread_mutex_lock(&port->lock);
+	pci_slot_withdraw(&port->slot);
+	update_interrupt(port);
+	pthread_mutex_unlock(&port->lock);
+}
+
+void pci_root_port_emptied(struct pci_function *function)
+{
+	struct root_port *port = (struct root_port *)function;
+
+	pthread_mutex_lock(&port->lock);
+	pci_slot_emptied(&port->slot);
+	update_numbers(port);
+	update_interrupt(port);
 	pthread_mutex_unlock(&port->lock);
 }
 
@@ -239,6 +353,7 @@ static void root_port_destroy(struct pci_function *function)
 {
 	struct root_port *port = (struct root_port *)function;
 
+	pull(port, false);
 	pci_function_fini(&port->function);
 	pthread_mutex_destroy(&port->lock);
 	free(port);
@@ -251,8 +366,8 @@ static const struct pci_function_ops root_port_ops = {
 	.destroy = root_port_destroy,
 };
 
-int pci_root_port_create(struct lock *machine_lock, const struct pci_root_port_options *options,
-			 struct pci_function **ret_function)
+int pci_root_port_create(const struct pci_root_port_handles *handles,
+			 const struct pci_root_port_options *options, struct pci_function **ret_function)
 {
 	struct root_port *port;
 	struct pci_bus *bus;
@@ -266,6 +381,7 @@ int pci_root_port_create(struct lock *machine_lock, const struct pci_root_port_o
 	if (!port)
 		return error_sys(ENOMEM, "allocating pcie-root-port '%s'", options->id);
 	pthread_mutex_init(&port->lock, NULL);
+	port->handles = *handles;
 	port->options = *options;
 	port->options.id = NULL;
 	port->function.ops = &root_port_ops;
@@ -273,7 +389,7 @@ int pci_root_port_create(struct lock *machine_lock, const struct pci_root_port_o
 	port->function.multifunction = options->multifunction;
 	port->function.id = strdup(options->id);
 	ret = port->function.id
-		      ? pci_bus_create_secondary(machine_lock, options->id, &port->function, 1, &bus)
+		      ? pci_bus_create_secondary(handles->machine_lock, options->id, &port->function, 1, &bus)
 		      : error_sys(ENOMEM, "allocating pcie-root-port '%s'", options->id);
 	if (ret < 0) {
 		root_port_destroy(&port->function);

@@ -113,6 +113,31 @@ static void test_places_what_has_no_addr(void **state)
 	free_plans(&plans);
 }
 
+static void test_who_may_leave(void **state)
+{
+	static const char *const no_time[] = { "vfio-pci,host=01:00.0,unplug-timeout=0", NULL };
+	static const char *const arguments[] = {
+		"pcie-root-port,id=rp1",
+		"pcie-root-port,id=rp2,hotplug=off",
+		"pcie-root-port,id=rp3,hotplug=on",
+		"vfio-pci,host=01:00.0,bus=rp1",
+		"vfio-pci,host=02:00.0,bus=rp2,unplug-timeout=7",
+		NULL,
+	};
+	struct plans plans;
+
+	assert_int_equal(place(&plans, arguments), 0);
+	assert_true(plans.plans[0].root_port.hotplug);
+	assert_false(plans.plans[1].root_port.hotplug);
+	assert_true(plans.plans[2].root_port.hotplug);
+	assert_int_equal(plans.plans[3].unplug_seconds, 30);
+	assert_int_equal(plans.plans[4].unplug_seconds, 7);
+	free_plans(&plans);
+	assert_int_equal(place(&plans, no_time), -EINVAL);
+	assert_string_equal(error_get()->because, "unplug-timeout=0 leaves the guest no time");
+	free_plans(&plans);
+}
+
 static void test_managed_devices(void **state)
 {
 	static const char *const arguments[] = {
@@ -261,6 +286,7 @@ int main(void)
 		cmocka_unit_test(test_ambiguous_addr_says_how_to_write_it),
 		cmocka_unit_test(test_the_mission_s_own_command_line),
 		cmocka_unit_test(test_places_what_has_no_addr),
+		cmocka_unit_test(test_who_may_leave),
 		cmocka_unit_test(test_managed_devices),
 		cmocka_unit_test(test_keys_of_devices),
 		cmocka_unit_test(test_refusals),

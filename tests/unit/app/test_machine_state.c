@@ -25,6 +25,7 @@ void __wrap_rtc_reset(struct rtc *rtc);
 void __wrap_pm_reset(struct pm *pm);
 int __wrap_kvm_vm_reset(struct kvm_vm *vm);
 int __wrap_machine_load(struct machine *machine);
+void __wrap_machine_unplug_after_reset(struct machine *machine);
 
 void __wrap_kvm_vcpu_run(struct kvm_vcpu *vcpu)
 {
@@ -43,6 +44,7 @@ void __wrap_kvm_vcpu_wait_stopped(struct kvm_vcpu *vcpu)
 }
 
 void __wrap_pci_bus_reset(struct pci_bus *bus) {}
+void __wrap_machine_unplug_after_reset(struct machine *machine) {}
 void __wrap_serial_reset(struct serial *serial) {}
 void __wrap_rtc_reset(struct rtc *rtc) {}
 void __wrap_pm_reset(struct pm *pm) {}

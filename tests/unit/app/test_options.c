@@ -39,6 +39,29 @@ static void test_the_whole_line(void **state)
 	options_free(&options);
 }
 
+static void test_global_properties(void **state)
+{
+	static const struct {
+		const char *const words[5];
+		bool fast;
+	} cases[] = {
+		{ { "-global", "pcie-root-port.fast-unplug=1" }, true },
+		{ { "-global", "pcie-root-port.fast-unplug=on" }, true },
+		{ { "-global", "pcie-root-port.fast-unplug=0" }, false },
+		{ { "-global", "pcie-root-port.fast-unplug=1", "-global", "pcie-root-port.fast-unplug=off" },
+		  false },
+		{ { "-global", "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off" }, false },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct options options;
+
+		assert_int_equal(parse(&options, cases[i].words), 0);
+		assert_int_equal(options.fast_unplug, cases[i].fast);
+		options_free(&options);
+	}
+}
+
 static void test_serial_spellings(void **state)
 {
 	static const struct {
@@ -137,6 +160,16 @@ static void test_refusals(void **state)
 		{ { "-cpu", "host,hv-relaxed=on" },
 		  -ENOTSUP,
 		  "'hv-relaxed' is for Windows guests, and handfast does not support those yet" },
+		{ { "-global", "pcie-root-port.fast-unplug=maybe" },
+		  -EINVAL,
+		  "'maybe' is neither on (1) nor off (0)" },
+		{ { "-global", "kvm-pit.lost_tick_policy=delay" },
+		  -EINVAL,
+		  "there is no such property; there are: pcie-root-port.fast-unplug, "
+		  "ICH9-LPC.acpi-pci-hotplug-with-bridge-support" },
+		{ { "-global", "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=on" },
+		  -ENOTSUP,
+		  "hot-plug by ACPI is not there yet; ports do it natively" },
 		{ { "-incoming", "tcp:0:1" }, -ENOTSUP, "migration is not supported" },
 		{ { "-serial", "chardev:none" }, -ENOENT, "there is no chardev 'none'" },
 		{ { "-serial", "file:" }, -EINVAL, "the backend 'file' needs a path" },
@@ -166,9 +199,8 @@ static void test_refusals(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_the_whole_line),
-		cmocka_unit_test(test_serial_spellings),
-		cmocka_unit_test(test_monitors),
+		cmocka_unit_test(test_the_whole_line),	 cmocka_unit_test(test_global_properties),
+		cmocka_unit_test(test_serial_spellings), cmocka_unit_test(test_monitors),
 		cmocka_unit_test(test_refusals),
 	};
 

@@ -414,6 +414,85 @@ static void test_managed_devices_are_bound_and_given_back(void **state)
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 }
 
+/* The VM goes on with the other one. */
+static void test_one_managed_device_is_given_back(void **state)
+{
+	struct tree *tree = *state;
+	const struct bdf both[] = { tree_bdf(NVME), tree_bdf(NIC) };
+	struct broker *broker;
+	char driver[64] = "?";
+
+	unit_devices(tree);
+	broker = start_managing(tree, both, 2);
+	assert_int_equal(broker_bind_managed(broker), 0);
+	assert_int_equal(broker_give_back(broker, both[0], driver, sizeof(driver)), 0);
+	assert_string_equal(driver, "nvme");
+	assert_string_equal(tree_driver_of(tree, NVME), "nvme");
+	assert_string_equal(tree_driver_of(tree, NIC), "vfio-pci");
+	/* Once: it is the host's now, and stays what the host makes of it. */
+	tree_bind(tree, NVME, "vfio-pci");
+	assert_int_equal(broker_give_back(broker, both[0], driver, sizeof(driver)), 0);
+	assert_string_equal(driver, "");
+	assert_int_equal(broker_stop(broker), 0);
+	assert_string_equal(tree_driver_of(tree, NVME), "vfio-pci");
+	assert_string_equal(tree_driver_of(tree, NIC), "e1000e");
+}
+
+static void test_what_was_not_bound_for_the_vm_is_not_given_back(void **state)
+{
+	struct tree *tree = *state;
+	const struct bdf both[] = { tree_bdf(NVME), tree_bdf(NIC) };
+	struct broker *broker;
+	char driver[64] = "?";
+
+	unit_devices(tree);
+	tree_bind(tree, NVME, "vfio-pci");
+	broker = start_managing(tree, both, 2);
+	assert_int_equal(broker_bind_managed(broker), 0);
+	assert_int_equal(broker_give_back(broker, both[0], driver, sizeof(driver)), 0);
+	assert_string_equal(driver, "");
+	assert_string_equal(tree_driver_of(tree, NVME), "vfio-pci");
+	assert_int_equal(broker_stop(broker), 0);
+}
+
+/* A failure is told, and tried once more at the end. */
+static void test_one_that_cannot_be_given_back_now(void **state)
+{
+	struct tree *tree = *state;
+	const struct bdf nvme = tree_bdf(NVME);
+	struct broker *broker;
+	char driver[64] = "?";
+
+	unit_devices(tree);
+	tree->refuses = "nvme";
+	broker = start_managing(tree, &nvme, 1);
+	assert_int_equal(broker_bind_managed(broker), 0);
+	assert_int_equal(broker_give_back(broker, nvme, driver, sizeof(driver)), -EIO);
+	assert_string_equal(tree_error(tree),
+			    "cannot give back 0000:01:00.0\n"
+			    "  because: 0000:01:00.0 is without driver: nvme did not take it\n"
+			    "  try:     dmesg | tail    (what the driver said about it)");
+	assert_string_equal(driver, "?");
+	assert_int_equal(broker_stop(broker), -EIO);
+}
+
+/* The host has taken it out altogether: nothing to give back, then or later. */
+static void test_one_that_is_gone(void **state)
+{
+	struct tree *tree = *state;
+	const struct bdf both[] = { tree_bdf(NVME), tree_bdf(NIC) };
+	struct broker *broker;
+	char driver[64] = "?";
+
+	unit_devices(tree);
+	broker = start_managing(tree, both, 2);
+	assert_int_equal(broker_bind_managed(broker), 0);
+	tree_remove(tree, "sys/bus/pci/devices/" NVME);
+	assert_int_equal(broker_give_back(broker, both[0], driver, sizeof(driver)), -ENODEV);
+	assert_int_equal(broker_stop(broker), 0);
+	assert_string_equal(tree_driver_of(tree, NIC), "e1000e");
+}
+
 /* As with libvirt: whoever bound it wants it there. */
 static void test_a_managed_device_that_was_bound_before_stays(void **state)
 {
@@ -647,6 +726,10 @@ int main(void)
 		unit(test_threads_take_turns),
 		unit(test_it_outlives_signals_but_not_the_socket),
 		unit(test_managed_devices_are_bound_and_given_back),
+		unit(test_one_managed_device_is_given_back),
+		unit(test_what_was_not_bound_for_the_vm_is_not_given_back),
+		unit(test_one_that_cannot_be_given_back_now),
+		unit(test_one_that_is_gone),
 		unit(test_a_managed_device_that_was_bound_before_stays),
 		unit(test_managed_devices_are_refused_as_by_bind),
 		unit(test_a_device_that_cannot_be_given_back_is_an_error),

@@ -100,9 +100,10 @@ static struct pci_bus *add_port_with(struct machine *machine, unsigned slot, uns
 		.mem_reserve = mem,
 		.pref64_reserve = pref64,
 	};
+	struct pci_root_port_handles handles = { .machine_lock = &machine->lock };
 	struct pci_function *port;
 
-	assert_int_equal(pci_root_port_create(&machine->lock, &options, &port), 0);
+	assert_int_equal(pci_root_port_create(&handles, &options, &port), 0);
 	fake_attach(machine->root, slot, number, port);
 	return port->secondary;
 }

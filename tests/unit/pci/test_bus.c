@@ -70,9 +70,10 @@ static struct fake *add_bridge(struct machine *machine, struct pci_bus *bus, uns
 static struct pci_function *add_port(struct machine *machine, unsigned slot, const char *id)
 {
 	struct pci_root_port_options options = { .id = id };
+	struct pci_root_port_handles handles = { .machine_lock = &machine->lock };
 	struct pci_function *port;
 
-	assert_int_equal(pci_root_port_create(&machine->lock, &options, &port), 0);
+	assert_int_equal(pci_root_port_create(&handles, &options, &port), 0);
 	fake_attach(machine->root, slot, 0, port);
 	return port;
 }

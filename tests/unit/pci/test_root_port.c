@@ -21,11 +21,13 @@ static int set_up(void **state)
 {
 	struct machine *machine = calloc(1, sizeof(*machine));
 	struct pci_root_port_options options = { .id = "pcie.1", .port = 7, .chassis = 3, .slot = 0x1234 };
+	struct pci_root_port_handles handles;
 
 	assert_non_null(machine);
 	lock_init(&machine->lock);
+	handles = (struct pci_root_port_handles){ .machine_lock = &machine->lock };
 	assert_int_equal(pci_bus_create_root(&machine->lock, "pcie.0", &machine->root), 0);
-	assert_int_equal(pci_root_port_create(&machine->lock, &options, &machine->port), 0);
+	assert_int_equal(pci_root_port_create(&handles, &options, &machine->port), 0);
 	fake_attach(machine->root, 2, 0, machine->port);
 	*state = machine;
 	return 0;
@@ -89,7 +91,7 @@ static void the_header_is_a_bridges(void **state)
 	assert_int_equal(get(machine, PCI_HEADER_TYPE, 1), PCI_HEADER_TYPE_BRIDGE);
 	assert_int_equal(get(machine, PCI_COMMAND, 2), 0);
 	assert_int_equal(get(machine, PCI_PRIMARY_BUS, 4), 0);
-	assert_int_equal(get(machine, PCI_INTERRUPT_PIN, 1), 1);
+	assert_int_equal(get(machine, PCI_INTERRUPT_PIN, 1), 4);
 	/* No BAR, no ROM: all-ones stay zeros. */
 	put(machine, PCI_BASE_ADDRESS_0, 4, UINT32_MAX);
 	put(machine, PCI_BASE_ADDRESS_1, 4, UINT32_MAX);
@@ -133,16 +135,17 @@ static void the_capability_says_what_it_is(void **state)
 	assert_int_equal(get(machine, exp + PCI_EXP_LNKCTL2, 2), 5);
 	assert_int_equal(get(machine, ssvid + PCI_SSVID_VENDOR_ID, 4), 0x11001af4);
 	assert_int_equal(get(machine, slot + PCI_SID_ESR, 2), 0x0321);
-	assert_int_equal(find_capability(machine, PCI_CAP_ID_MSI), 0);
+	assert_true(find_capability(machine, PCI_CAP_ID_MSI) != 0);
 }
 
 static void no_chassis_no_slot_capability(void **state)
 {
 	struct machine *machine = *state;
 	struct pci_root_port_options options = { .id = "pcie.2", .multifunction = true };
+	struct pci_root_port_handles handles = { .machine_lock = &machine->lock };
 	struct pci_function *port;
 
-	assert_int_equal(pci_root_port_create(&machine->lock, &options, &port), 0);
+	assert_int_equal(pci_root_port_create(&handles, &options, &port), 0);
 	pci_function_detach(machine->port);
 	machine->port->ops->destroy(machine->port);
 	fake_attach(machine->root, 2, 0, port);
@@ -157,9 +160,10 @@ static void a_slot_number_has_13_bits(void **state)
 {
 	struct machine *machine = *state;
 	struct pci_root_port_options options = { .id = "pcie.2", .slot = 8192 };
+	struct pci_root_port_handles handles = { .machine_lock = &machine->lock };
 	struct pci_function *port = NULL;
 
-	assert_int_equal(pci_root_port_create(&machine->lock, &options, &port), -EINVAL);
+	assert_int_equal(pci_root_port_create(&handles, &options, &port), -EINVAL);
 	assert_string_equal(error_get()->because, "slot=8192: a physical slot number has 13 bits");
 	assert_string_equal(error_get()->remedy, "a number from 0 to 8191");
 	assert_null(port);

@@ -300,10 +300,11 @@ static void test_destroy(void **state)
 static void test_behind_a_port(void **state)
 {
 	const struct pci_root_port_options port_options = { .id = "rp1", .port = 1, .slot = 1 };
+	const struct pci_root_port_handles port_handles = { .machine_lock = &machine };
 	struct pci_function *port;
 
 	pci_function_detach(function);
-	assert_int_equal(pci_root_port_create(&machine, &port_options, &port), 0);
+	assert_int_equal(pci_root_port_create(&port_handles, &port_options, &port), 0);
 	assert_int_equal(pci_bus_attach(root, PCI_DEVFN_OF(4, 0), port), 0);
 	assert_int_equal(pci_bus_attach(port->secondary, 0, function), 0);
 	pci_config_write(root, 0, PCI_DEVFN_OF(4, 0), PCI_PRIMARY_BUS, 4, 0x00010100);

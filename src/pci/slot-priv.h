@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef HANDFAST_PCI_SLOT_PRIV_H
+#define HANDFAST_PCI_SLOT_PRIV_H
+
+/*
+ * The hot-plug controller of a port: Slot Capabilities, Control and Status (PCI Express 5.0, 7.5.3.9 to
+ * 7.5.3.11, 6.7), and the conversation with the guest about who is to leave. It keeps registers and says what
+ * follows from them; interrupts and the bus behind are the port's. The port's lock guards it.
+ */
+#include "pci/config.h"
+#include "pci/root_port.h"
+
+struct pci_slot {
+	struct pci_config *config;
+	unsigned at; /* of the port's PCI Express capability */
+	bool hotplug;
+	bool fast;
+	enum pci_slot_state state;
+	bool asked;   /* the guest was asked for what is in there, at some time */
+	bool gone;    /* shown as empty though it is not: `fast` */
+	bool written; /* the guest has written Slot Control: the indicator is its own */
+};
+
+/* As after power-on. The capability is in config already. */
+void pci_slot_init(struct pci_slot *slot, struct pci_config *config, unsigned at,
+		   const struct pci_root_port_options *options);
+
+/* Puts into Slot Status, before the guest looks, whether function 0 is there. Returns whether the slot has a
+ * link, as far as it depends on the slot. */
+bool pci_slot_show(struct pci_slot *slot, bool occupied);
+/* The guest has written somewhere; Slot Control was `before`. */
+void pci_slot_follow(struct pci_slot *slot, uint32_t before, bool occupied);
+bool pci_slot_powered(const struct pci_slot *slot);
+/* Whether it has something to say that the guest has asked to be interrupted for. */
+bool pci_slot_interrupts(const struct pci_slot *slot);
+
+/* See pci/root_port.h. */
+int pci_slot_ask(struct pci_slot *slot);
+void pci_slot_withdraw(struct pci_slot *slot);
+void pci_slot_emptied(struct pci_slot *slot);
+
+#endif
