@@ -11,6 +11,7 @@
 #include "vfio/device.h"
 #include "vfio/msix-priv.h"
 #include "vfio/quirks-priv.h"
+#include "vfio/relay-priv.h"
 
 /* Each mappable area may be cut by the table, the pending bits, and what quirks trap. */
 #define VFIO_BAR_HOLES_MAX  (2 + VFIO_QUIRKS_MAX)
@@ -49,6 +50,7 @@ struct vfio_bars_place {
 	struct mem_bus *pio;
 	struct vfio_quirks *quirks; /* of the function */
 	bool alone;		    /* other devices are not to reach them */
+	struct vfio_relay *relay;   /* wants to hear of accesses; NULL: nobody does */
 };
 
 struct vfio_bars {

@@ -215,6 +215,8 @@ static unsigned bar_read_part(struct vfio_bar *bar, uint64_t offset, uint8_t *re
 	memset(ret_data, 0xff, size);
 	switch (owner) {
 	case OWNER_DEVICE:
+		if (bars->place.relay)
+			vfio_relay_touched(bars->place.relay);
 		/* A device that does not answer reads all-ones, as on any bus. */
 		if (bar->readable &&
 		    bars->device->ops->region_read(bars->device, bar->index, offset, ret_data, size))
@@ -250,6 +252,8 @@ static unsigned bar_write_part(struct vfio_bar *bar, uint64_t offset, const uint
 		size = (unsigned)(end - offset);
 	switch (owner) {
 	case OWNER_DEVICE:
+		if (bars->place.relay)
+			vfio_relay_touched(bars->place.relay);
 		if (bar->writable &&
 		    bars->device->ops->region_write(bars->device, bar->index, offset, data, size))
 			log_guest(&bars->limit, "%s", error_get()->because);

@@ -241,8 +241,12 @@ int vfio_config_alive(struct vfio_device *device)
 		return error;
 	if (vendor != 0xffff)
 		return 0;
-	error_set(EIO, "%s answers with all-ones: it has fallen off its bus or is powered down",
-		  device->name);
+	error_set(EIO, "%s answers with all-ones: %s", device->name,
+		  device->mediated ? "the driver that made it has given it up"
+				   : "it has fallen off its bus or is powered down");
+	if (device->mediated)
+		return error_try("echo 1 > /sys/bus/mdev/devices/%s/remove    (as root; then make it anew)",
+				 device->name);
 	return error_try(
 		"echo 1 > /sys/bus/pci/devices/%s/remove; echo 1 > /sys/bus/pci/rescan; if that does not "
 		"bring it back, switch the host off and on",
@@ -265,6 +269,19 @@ static int type_check(const struct vfio_config *config, const uint8_t *image)
 	return 0;
 }
 
+/* The kernel's mtty sample has 255 bytes of 256; what is missing reads all-ones. */
+static int size_find(struct vfio_config *config, uint64_t size)
+{
+	if (size < PCI_STD_HEADER_SIZEOF)
+		return error_set(ENOTSUP, "%s has a configuration space of %llu bytes, less than a header",
+				 config->device->name, (unsigned long long)size);
+	if (size < PCI_CFG_SPACE_SIZE)
+		config->size = (unsigned)size;
+	else
+		config->size = size < PCIE_CONFIG_SIZE ? PCI_CFG_SPACE_SIZE : PCIE_CONFIG_SIZE;
+	return 0;
+}
+
 int vfio_config_init(struct vfio_config *config, struct vfio_device *device)
 {
 	uint8_t image[PCIE_CONFIG_SIZE] = { 0 };
@@ -279,7 +296,9 @@ int vfio_config_init(struct vfio_config *config, struct vfio_device *device)
 	error = device->ops->region_info(device, VFIO_PCI_CONFIG_REGION_INDEX, &region);
 	if (error)
 		return error;
-	config->size = region.size >= PCIE_CONFIG_SIZE ? PCIE_CONFIG_SIZE : PCI_CFG_SPACE_SIZE;
+	error = size_find(config, region.size);
+	if (error)
+		return error;
 	error = device->ops->region_read(device, VFIO_PCI_CONFIG_REGION_INDEX, 0, image, config->size);
 	if (error)
 		return error;

@@ -8,8 +8,8 @@
  * knows which one it has.
  *
  * Regions and interrupts are numbered as <linux/vfio.h> numbers them for PCI (VFIO_PCI_CONFIG_REGION_INDEX,
- * VFIO_PCI_MSIX_IRQ_INDEX, ...). Reads and writes may be made on any thread at once; callers serialise
- * the rest. All calls may take long: never under the machine lock.
+ * VFIO_PCI_MSIX_IRQ_INDEX, ...). Reads and writes, and irq_action(), may be made on any thread at once;
+ * callers serialise the rest. All calls may take long: never under the machine lock.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -86,6 +86,10 @@ struct vfio_device {
 	unsigned irqs;
 	bool can_reset;
 	bool reset_on_open; /* opening and closing it reset it where it can be reset */
+	/* No PCI device of the host but another driver's work, which sits on no bus. What it reaches by DMA
+	 * that driver pins page by page, with or without its Bus Master Enable: memory is mapped before it is
+	 * opened to the guest, always. */
+	bool mediated;
 };
 
 #endif

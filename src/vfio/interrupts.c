@@ -178,5 +178,6 @@ void vfio_interrupts_fini(struct vfio_interrupts *interrupts)
 		vfio_interrupts_quiet(interrupts);
 	vfio_msi_fini(&interrupts->msi);
 	vfio_msix_fini(&interrupts->msix);
+	vfio_intx_fini(&interrupts->intx);
 	interrupts->config = NULL;
 }

@@ -207,7 +207,10 @@ static int kernel_irq_info(struct vfio_device *device, unsigned index, struct vf
 	if (index >= device->irqs)
 		return 0;
 	if (kernel->sys->ioctl(kernel->fd, VFIO_DEVICE_GET_IRQ_INFO, &info))
-		return error_sys(errno, "VFIO_DEVICE_GET_IRQ_INFO for index %u of %s", index, device->name);
+		/* A kind that the driver does not know: vfio-pci of conventional PCI and errors, for one. */
+		return errno == EINVAL ? 0
+				       : error_sys(errno, "VFIO_DEVICE_GET_IRQ_INFO for index %u of %s",
+						   index, device->name);
 	ret_irq->count = info.count;
 	ret_irq->eventfd = info.flags & VFIO_IRQ_INFO_EVENTFD;
 	ret_irq->noresize = info.flags & VFIO_IRQ_INFO_NORESIZE;
@@ -330,13 +333,15 @@ static int regions_find(struct kernel_device *kernel)
 	return 0;
 }
 
-int vfio_kernel_device_create(const struct vfio_sys *sys, int device_fd, const char *name,
+int vfio_kernel_device_create(const struct vfio_sys *sys, int device_fd, const struct host_id *id,
 			      struct vfio_device **ret_device)
 {
+	char name[HOST_ID_TEXT_SIZE];
 	struct vfio_device_info info = { .argsz = sizeof(info) };
 	struct kernel_device *kernel;
 	int error;
 
+	host_id_format(id, name);
 	if (sys->ioctl(device_fd, VFIO_DEVICE_GET_INFO, &info))
 		return error_sys(errno, "VFIO_DEVICE_GET_INFO on %s", name);
 	if (!(info.flags & VFIO_DEVICE_FLAGS_PCI) || info.num_regions <= VFIO_PCI_CONFIG_REGION_INDEX)
@@ -350,8 +355,9 @@ int vfio_kernel_device_create(const struct vfio_sys *sys, int device_fd, const c
 	kernel->device.irqs = info.num_irqs;
 	kernel->device.can_reset = info.flags & VFIO_DEVICE_FLAGS_RESET;
 	/* vfio-pci resets at the first open and at the last close; it tells by the flag whether that works.
-	 */
-	kernel->device.reset_on_open = true;
+	 * What made a mediated device need not. */
+	kernel->device.reset_on_open = !host_id_is_mediated(id);
+	kernel->device.mediated = host_id_is_mediated(id);
 	kernel->sys = sys;
 	kernel->fd = device_fd;
 	error = regions_find(kernel);

@@ -65,7 +65,7 @@ void vfio_pci_quiesce(struct vfio_pci *pci);
 void vfio_pci_after_reset(struct vfio_pci *pci);
 /* The guest's write asks for a function-level reset, which the kernel does inside that write. */
 void vfio_pci_flr(struct vfio_pci *pci, unsigned offset, unsigned size, uint32_t value);
-/* The device after its guest is done with it. */
-void vfio_pci_last_reset(struct vfio_pci *pci);
+/* The device before its guest gets it, and after it is done with it. */
+void vfio_pci_reset_between_guests(struct vfio_pci *pci);
 
 #endif

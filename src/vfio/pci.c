@@ -137,7 +137,7 @@ static void vfio_pci_function_destroy(struct pci_function *function)
 	vfio_bars_fini(&pci->bars);
 	vfio_interrupts_fini(&pci->interrupts);
 	vfio_notify_fini(&pci->notify);
-	vfio_pci_last_reset(pci);
+	vfio_pci_reset_between_guests(pci);
 	pci->owner.release(pci->owner.opaque, pci->device);
 	pthread_mutex_destroy(&pci->lock);
 	pci_function_fini(&pci->function);
@@ -184,12 +184,13 @@ static void mirror_write(void *opaque, unsigned offset, unsigned size, uint32_t 
 static int parts_setup(struct vfio_pci *pci, const struct vfio_handles *handles,
 		       const struct vfio_pci_options *options)
 {
-	const struct vfio_bars_place place = {
+	struct vfio_bars_place place = {
 		.map = handles->map,
 		.mmio = handles->mmio,
 		.pio = handles->pio,
 		.quirks = &pci->quirks,
-		.alone = options->no_p2p,
+		/* What a mediated device has mapped there is its driver's to exchange at any time. */
+		.alone = options->no_p2p || pci->device->mediated,
 	};
 	const struct vfio_quirk_config front_door = { mirror_read, mirror_write, pci };
 	struct vfio_device *device = pci->device;
@@ -206,6 +207,7 @@ static int parts_setup(struct vfio_pci *pci, const struct vfio_handles *handles,
 	error = vfio_interrupts_init(&pci->interrupts, &pci->config, handles->vm, bar_sizes);
 	if (error)
 		return error;
+	place.relay = pci->interrupts.intx.relay;
 	error = vfio_bars_init(&pci->bars, device, pci->function.bars, &pci->interrupts.msix, &pci->lock,
 			       &place);
 	if (!error && (options->rom || !vfio_quirks_no_rom(&pci->quirks)))
@@ -242,6 +244,7 @@ int vfio_pci_function_create(const struct vfio_handles *handles, struct vfio_dev
 			goto fail;
 		}
 	}
+	vfio_pci_reset_between_guests(pci);
 	error = parts_setup(pci, handles, options);
 	if (error)
 		goto fail;

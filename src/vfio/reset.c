@@ -8,6 +8,8 @@
  * nothing else on it (pci_reset_function()). Where none works the whole bus is reset, once every function on
  * it that this VM has wants it: at a reset of the machine they say so one after the other.
  *
+ * What a mediated device can do its driver decides: it has no bus, and opening it need not reset it.
+ *
  * Before each of them the function is taken out of the guest's memory, its interrupts are switched off
  * and it may no longer master the bus, so that nothing of the time before reaches the time after. The
  * kernel saves and restores the registers around a reset of its own; what it restores is that quiet
@@ -97,7 +99,7 @@ void vfio_pci_flr(struct vfio_pci *pci, unsigned offset, unsigned size, uint32_t
 	look_after(pci, "a function-level reset by the guest");
 }
 
-void vfio_pci_last_reset(struct vfio_pci *pci)
+void vfio_pci_reset_between_guests(struct vfio_pci *pci)
 {
 	if (pci->device->reset_on_open || !pci->device->can_reset)
 		return;

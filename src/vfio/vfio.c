@@ -107,7 +107,6 @@ static int device_attach(struct vfio *vfio, const struct broker_device *which, c
 			 struct holding *holding)
 {
 	uint64_t need = 0;
-	char name[HOST_ID_TEXT_SIZE];
 	struct error why;
 	int error;
 
@@ -126,8 +125,7 @@ static int device_attach(struct vfio *vfio, const struct broker_device *which, c
 		if (error)
 			goto fail_dma;
 	}
-	error = vfio_kernel_device_create(&vfio_sys_kernel, holding->fd, host_id_format(&which->id, name),
-					  &holding->device);
+	error = vfio_kernel_device_create(&vfio_sys_kernel, holding->fd, &which->id, &holding->device);
 	if (error)
 		goto fail_device;
 	return 0;
@@ -280,6 +278,8 @@ static int device_reset_bus(void *opaque)
 	struct vfio_reset_members members;
 	int result;
 
+	if (holding->device->mediated)
+		return error_set(ENOTTY, "the driver that made it offers none");
 	pthread_mutex_lock(&vfio->reset);
 	result = vfio->space->ops->reset_members(vfio->space, holding->fd, &members);
 	if (!result)

@@ -234,6 +234,8 @@ static int fake_irq_unmask_fd(struct vfio_device *device, unsigned index, int fd
 
 	assert_int_equal(index, VFIO_PCI_INTX_IRQ_INDEX);
 	assert_true(fake->irq_on && fake->irq_index == index && fd >= 0);
+	if (fake->unmask_error)
+		return error_set(fake->unmask_error, "the fake device knows no eventfd for that");
 	story_add("intx-unmask ");
 	fake->unmask_fd = fd;
 	return 0;
@@ -242,7 +244,12 @@ static int fake_irq_unmask_fd(struct vfio_device *device, unsigned index, int fd
 static int fake_irq_action(struct vfio_device *device, unsigned index, unsigned start, unsigned count,
 			   enum vfio_irq_action action)
 {
-	fail_msg("MSI-X vectors are not masked in the device");
+	struct fake_device *fake = to_fake(device);
+
+	/* Vectors are not masked in the device, and the line is by itself. Any thread. */
+	assert_true(index == VFIO_PCI_INTX_IRQ_INDEX && start == 0 && count == 1 &&
+		    action == VFIO_IRQ_UNMASK);
+	atomic_fetch_add(&fake->unmasks, 1);
 	return 0;
 }
 

@@ -6,6 +6,7 @@
  * What stands below the room: a device in memory, KVM's interrupts and slots, and a story that all of
  * them write into, so that a test can look at the order of things.
  */
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -43,7 +44,9 @@ struct fake_device {
 	int irq_error;		   /* what irq_set() fails with, once */
 	int fd[FAKE_VECTORS];
 	int unmask_fd;
-	bool irq_on; /* and then by: */
+	int unmask_error;    /* what irq_unmask_fd() fails with */
+	atomic_uint unmasks; /* of the line by irq_action() */
+	bool irq_on;	     /* and then by: */
 	unsigned irq_index;
 };
 

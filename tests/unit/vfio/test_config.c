@@ -161,6 +161,23 @@ static void test_conventional(void **state)
 	story_expect("config[ff+1]=78 ");
 }
 
+/* What a mediated device's driver forgot to provide. */
+static void test_a_byte_short(void **state)
+{
+	fake.config_size = PCI_CONFIG_SIZE - 1;
+	assert_int_equal(vfio_config_init(&config, &fake.device), 0);
+	fake.config[0xfe] = 0x77;
+	assert_int_equal(get(0xfc, 4), 0xff770000);
+	assert_int_equal(get(0xff, 1), 0xff);
+	vfio_config_write(&config, 0xfc, 4, 0x12345678);
+	vfio_config_write(&config, 0xff, 1, 0x12);
+	story_expect("config[fc+3]=345678 ");
+	fake.config_size = PCI_STD_HEADER_SIZEOF - 1;
+	assert_int_equal(vfio_config_init(&config, &fake.device), -ENOTSUP);
+	assert_string_equal(error_get()->because,
+			    "0000:01:00.0 has a configuration space of 63 bytes, less than a header");
+}
+
 static void test_place(void **state)
 {
 	assert_int_equal(vfio_config_init(&config, &fake.device), 0);
@@ -290,6 +307,10 @@ static void test_refusals(void **state)
 	assert_int_equal(vfio_config_init(&config, &fake.device), -EIO);
 	assert_non_null(strstr(error_get()->because, "0000:01:00.0 answers with all-ones"));
 	assert_non_null(strstr(error_get()->remedy, "rescan"));
+	fake.device.mediated = true;
+	assert_int_equal(vfio_config_init(&config, &fake.device), -EIO);
+	assert_null(strstr(error_get()->remedy, "rescan"));
+	assert_non_null(strstr(error_get()->remedy, "/sys/bus/mdev/devices/"));
 	fake.dead = false;
 	fake_set(fake.config, PCI_HEADER_TYPE, 1, PCI_HEADER_TYPE_BRIDGE);
 	assert_int_equal(vfio_config_init(&config, &fake.device), -ENOTSUP);
@@ -340,6 +361,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_extended_list, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_extended_list_first_shown, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_conventional, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_byte_short, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_place, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_place_integrated, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_write_masks, setup, teardown),

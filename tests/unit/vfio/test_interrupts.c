@@ -187,6 +187,41 @@ static void test_no_pin(void **state)
 	story_expect("irqs[0+1-] config[4+2]=0 irqs-off config[4+2]=400 ");
 }
 
+/* A mediated device's driver may have no eventfd to unmask the line by, which shows when it is tried. */
+static void test_a_line_by_way_of_us(void **state)
+{
+	vfio_interrupts_fini(&interrupts);
+	story_forget();
+	fake.device.mediated = true;
+	assert_int_equal(init(), 0);
+	assert_null(interrupts.intx.relay);
+	story_expect("intx[0+1*] intx-unmask intx-off ");
+	vfio_interrupts_fini(&interrupts);
+
+	fake.unmask_error = ENOTTY;
+	assert_int_equal(init(), 0);
+	assert_non_null(interrupts.intx.relay);
+	story_expect("intx[0+1*] intx-off ");
+	for (unsigned i = 0; i < 2; i++) {
+		vfio_interrupts_start(&interrupts, 19);
+		story_expect("line+19 intx[0+1*] config[4+2]=0 ");
+		assert_int_equal(fake.fd[0], interrupts.intx.relay->device_fd);
+		assert_int_equal(fake_kvm()->line[19], interrupts.intx.relay->line_fd);
+		assert_int_equal(fake_kvm()->resample[19], interrupts.intx.relay->resample_fd);
+		vfio_interrupts_quiet(&interrupts);
+		story_expect("config[4+2]=400 intx-off line-19 ");
+	}
+	fake.irq_error = EBUSY;
+	vfio_interrupts_start(&interrupts, 19);
+	story_expect("line+19 intx[0+1*] line-19 ");
+	vfio_interrupts_fini(&interrupts);
+	/* No line at all: nothing is tried. */
+	fake.intx.count = 0;
+	story_forget();
+	assert_int_equal(init(), 0);
+	story_expect("");
+}
+
 static void test_what_does_not_work_is_hidden(void **state)
 {
 	vfio_interrupts_fini(&interrupts);
@@ -212,6 +247,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_disabled_by_the_guest, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_line_that_cannot_be_had, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_pin, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_line_by_way_of_us, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_what_does_not_work_is_hidden, setup, teardown),
 	};
 

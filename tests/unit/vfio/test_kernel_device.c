@@ -24,6 +24,7 @@ static struct {
 	bool msix_mappable;
 	int set_result;
 	int errnum;
+	int irq_errnum; /* of VFIO_DEVICE_GET_IRQ_INFO */
 	struct {
 		uint32_t flags, index, start, count;
 	} set;
@@ -112,6 +113,11 @@ static int fake_ioctl(int fd, unsigned long request, void *argument)
 	case VFIO_DEVICE_GET_IRQ_INFO: {
 		struct vfio_irq_info *info = argument;
 
+		if (kernel.irq_errnum) {
+			errno = kernel.irq_errnum;
+			return -1;
+		}
+
 		info->flags = VFIO_IRQ_INFO_EVENTFD | VFIO_IRQ_INFO_NORESIZE;
 		info->count = 5;
 		return 0;
@@ -140,7 +146,7 @@ static int setup(void **state)
 		VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE | VFIO_REGION_INFO_FLAG_MMAP;
 	kernel.size[0] = 0x8000;
 	kernel.size[VFIO_PCI_CONFIG_REGION_INDEX] = 256;
-	return vfio_kernel_device_create(&fake_sys, kernel.fd, "0000:01:00.0", &device);
+	return vfio_kernel_device_create(&fake_sys, kernel.fd, &(struct host_id){ .bdf.bus = 1 }, &device);
 }
 
 static int teardown(void **state)
@@ -158,7 +164,33 @@ static void test_create(void **state)
 	assert_true(device->can_reset && device->reset_on_open);
 	assert_int_equal(device->irqs, VFIO_PCI_NUM_IRQS);
 	kernel.flags = VFIO_DEVICE_FLAGS_PLATFORM;
-	assert_int_equal(vfio_kernel_device_create(&fake_sys, kernel.fd, "x", &none), -ENOTSUP);
+	assert_int_equal(vfio_kernel_device_create(&fake_sys, kernel.fd, &(struct host_id){ 0 }, &none),
+			 -ENOTSUP);
+}
+
+/* Another driver's work: what opening it does to it is not known. */
+static void test_mediated(void **state)
+{
+	const struct host_id id = { .uuid = "83b8f4f2-509f-382f-3c1e-e6bfe0fa1001" };
+	struct vfio_device *mediated;
+
+	assert_false(device->mediated);
+	assert_int_equal(vfio_kernel_device_create(&fake_sys, kernel.fd, &id, &mediated), 0);
+	assert_string_equal(mediated->name, id.uuid);
+	assert_true(mediated->mediated && mediated->can_reset && !mediated->reset_on_open);
+	mediated->ops->destroy(mediated);
+}
+
+/* A kind of interrupt that the driver does not know is one that the device does not have. */
+static void test_unknown_interrupts(void **state)
+{
+	struct vfio_irq irq = { .count = 7 };
+
+	kernel.irq_errnum = EINVAL;
+	assert_int_equal(device->ops->irq_info(device, VFIO_PCI_ERR_IRQ_INDEX, &irq), 0);
+	assert_int_equal(irq.count, 0);
+	kernel.irq_errnum = EIO;
+	assert_int_equal(device->ops->irq_info(device, VFIO_PCI_ERR_IRQ_INDEX, &irq), -EIO);
 }
 
 static void test_regions(void **state)
@@ -282,6 +314,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_create, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_mediated, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_unknown_interrupts, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_regions, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_sparse, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_access, setup, teardown),

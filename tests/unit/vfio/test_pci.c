@@ -292,7 +292,7 @@ static void test_destroy(void **state)
 	/* Another implementation may leave that to us. */
 	fake.device.reset_on_open = false;
 	assert_int_equal(create(false), 0);
-	story_forget();
+	story_expect("reset config[4+2]=400 ");
 	function->ops->destroy(function);
 	story_expect("config[4+2]=400 reset release ");
 }

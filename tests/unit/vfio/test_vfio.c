@@ -171,7 +171,7 @@ static const struct vfio_device_ops device_ops = { .destroy = device_destroy };
 static struct vfio_device devices[8];
 static struct vfio_pci functions[8];
 
-int vfio_kernel_device_create(const struct vfio_sys *sys, int device_fd, const char *name,
+int vfio_kernel_device_create(const struct vfio_sys *sys, int device_fd, const struct host_id *id,
 			      struct vfio_device **ret_device)
 {
 	*ret_device = &devices[made_count];
@@ -355,6 +355,24 @@ static void test_reset_of_a_bus(void **state)
 		made[i].release(made[i].opaque, made[i].device);
 }
 
+/* Another driver's work sits on no bus. */
+static void test_a_mediated_device(void **state)
+{
+	const struct vfio_pci_options options = { .host.uuid = "83b8f4f2-509f-382f-3c1e-e6bfe0fa1001" };
+	struct pci_function *function;
+
+	assert_int_equal(create(1), 0);
+	assert_int_equal(vfio_pci_create(vfio, &options, &function), 0);
+	made[1].device->mediated = true;
+	story_forget();
+	assert_int_equal(reset(1), -ENOTTY);
+	story_expect("");
+	assert_int_equal(vfio_pci_create(vfio, &options, &function), -EEXIST);
+	assert_string_equal(error_get()->tried, "assign 83b8f4f2-509f-382f-3c1e-e6bfe0fa1001");
+	made[0].release(made[0].opaque, made[0].device);
+	made[1].release(made[1].opaque, made[1].device);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -363,6 +381,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_failures, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_second_fails, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_reset_of_a_bus, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_mediated_device, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
