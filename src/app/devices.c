@@ -120,20 +120,42 @@ static int take_rom(struct keyvals *keyvals, struct device_plan *plan)
 	return plan->romfile ? 0 : error_sys(ENOMEM, "options");
 }
 
-static int plan_vfio_pci(struct keyvals *keyvals, struct device_plan *plan)
+/* host= or sysfsdev=: one of the two. */
+static int take_host(struct keyvals *keyvals, struct device_plan *plan)
 {
 	const char *host = keyvals_take(keyvals, "host");
+	const char *sysfsdev = keyvals_take(keyvals, "sysfsdev");
 	struct bdf bdf;
-	int error;
 
-	if (!host) {
+	if (!host && !sysfsdev) {
 		error_set(EINVAL, "it does not say which device of the host");
 		return error_try("add host=DDDD:BB:DD.F (`handfast list` shows the devices)");
+	}
+	if (host && sysfsdev) {
+		error_set(EINVAL, "host= and sysfsdev= both say which device of the host");
+		return error_try("leave one of them out");
+	}
+	if (sysfsdev && *sysfsdev == '\0') {
+		error_set(EINVAL, "its sysfsdev= is empty");
+		return error_try("a device's folder behind it, as /sys/bus/pci/devices/0000:1a:00.3");
+	}
+	if (sysfsdev) {
+		plan->sysfsdev = strdup(sysfsdev);
+		return plan->sysfsdev ? 0 : error_sys(ENOMEM, "options");
 	}
 	if (bdf_parse(host, &bdf) < 0)
 		return -error_get()->errnum;
 	plan->host = host_id_of(bdf);
-	error = keyvals_take_bool(keyvals, "managed", &plan->managed);
+	plan->host_known = true;
+	return 0;
+}
+
+static int plan_vfio_pci(struct keyvals *keyvals, struct device_plan *plan)
+{
+	int error = take_host(keyvals, plan);
+
+	if (error == 0)
+		error = keyvals_take_bool(keyvals, "managed", &plan->managed);
 	if (error == 0)
 		error = keyvals_take_bool(keyvals, "x-no-p2p", &plan->no_p2p);
 	if (error == 0)
@@ -185,6 +207,7 @@ static const struct keyval_key root_port_keys[] = {
 
 static const struct keyval_key vfio_pci_keys[] = {
 	{ "host", "[DDDD:]BB:DD.F", "the host's device (`handfast list` shows them)", NULL },
+	{ "sysfsdev", "PATH", "the same by its folder in sysfs; the way to name a mediated device", NULL },
 	{ "managed", "on|off", "bind it before the start, give it back after the end (default: off)", NULL },
 	KEYS_OF_EVERY_DEVICE,
 	{ "x-no-p2p", "on|off", "other devices of the VM do not reach its BARs by DMA (default: off)", NULL },
@@ -194,7 +217,6 @@ static const struct keyval_key vfio_pci_keys[] = {
 	{ "romfile", "FILE", "an option ROM to show in place of its own; empty: none", NULL },
 	{ "rombar", "on|off", "whether the guest sees an option ROM (default: on; 1 and 0 are fine too)",
 	  NULL },
-	{ "sysfsdev", NULL, NULL, "name the device by host=; mediated devices are not there yet" },
 	{ "iommufd", NULL, NULL, "iommufd is not there yet; groups and type1 are used" },
 	{ "fd", NULL, NULL, "handfast opens the device itself" },
 	{ "romsize", NULL, NULL, "the ROM BAR is as large as the ROM" },
@@ -212,8 +234,8 @@ static const struct keyval_key vfio_pci_keys[] = {
 static const struct device_kind kinds[] = {
 	{ "pcie-root-port", "a PCI Express root port, with a bus of one slot behind it", root_port_keys,
 	  COUNT(root_port_keys), false, plan_root_port, create_root_port },
-	{ "vfio-pci", "a PCI device of the host, passed through", vfio_pci_keys, COUNT(vfio_pci_keys), true,
-	  plan_vfio_pci, create_vfio_pci },
+	{ "vfio-pci", "a PCI device of the host, or a mediated one, passed through", vfio_pci_keys,
+	  COUNT(vfio_pci_keys), true, plan_vfio_pci, create_vfio_pci },
 };
 
 /* Devices of other monitors that people may ask for, and why they are not here. */
@@ -380,6 +402,7 @@ void device_plan_free(struct device_plan *plan)
 {
 	free(plan->id);
 	free(plan->bus);
+	free(plan->sysfsdev);
 	free(plan->vf_token);
 	free(plan->romfile);
 	vfio_rom_free(plan->rom);
@@ -415,6 +438,7 @@ const char *device_plan_name(const struct device_plan *plan, char *ret_text, siz
 	if (plan->id)
 		snprintf(ret_text, size, "%s '%s'", plan->kind->name, plan->id);
 	else
-		snprintf(ret_text, size, "%s %s", plan->kind->name, host_id_format(&plan->host, host));
+		snprintf(ret_text, size, "%s %s", plan->kind->name,
+			 plan->host_known ? host_id_format(&plan->host, host) : plan->sysfsdev);
 	return ret_text;
 }

@@ -27,8 +27,10 @@ struct device_plan {
 	uint8_t devfn; /* valid where placed */
 	bool multifunction;
 	struct pci_root_port_options root_port;
+	char *sysfsdev; /* NULL: named by host= */
 	struct host_id host;
-	bool managed; /* bound before the start, given back after the end */
+	bool host_known; /* by host=, or found (device_plan_find()) */
+	bool managed;	 /* bound before the start, given back after the end */
 	bool no_p2p;
 	char *vf_token;		 /* NULL: none */
 	bool no_rom;		 /* the guest sees no option ROM */
@@ -61,9 +63,16 @@ void device_plan_free(struct device_plan *plan);
 
 /*
  * Looks at all plans together and gives a place to those without one: ids unique, buses there, slots in
- * range and free, multifunction rules, no host device twice. Touches nothing.
+ * range and free, multifunction rules, no host device twice as far as they are known. Touches nothing.
  */
 int device_plans_place(struct device_plan *plans, unsigned count);
+
+/* Finds out which device of the host it means where it names one by sysfsdev=, and whether the other keys go
+ * with that. Has to be done before anything else is asked of the broker about it. */
+int device_plan_find(struct device_plan *plan, struct broker *broker);
+
+/* No host device twice. */
+int device_plans_check_hosts(const struct device_plan *plans, unsigned count);
 
 /* "0x3", "3", "05", "0x03.0x0", "8.2", "1f.3": a slot and a function. A bare number that reads differently as
  * decimal (StratoVirt) and hexadecimal (QEMU) is refused. */
@@ -73,7 +82,7 @@ int device_addr_parse(const char *text, uint8_t *ret_devfn);
  * the argument asks for no help. */
 int device_print_help(const char *argument);
 
-/* "vfio-pci 'net'", or without an id "vfio-pci 0000:1a:00.3"; returns ret_text. */
+/* "vfio-pci 'net'", or without an id "vfio-pci 0000:1a:00.3", or "vfio-pci /sys/..."; returns ret_text. */
 const char *device_plan_name(const struct device_plan *plan, char *ret_text, size_t size);
 
 #endif

@@ -36,6 +36,16 @@ static int plan_devices(struct machine *machine)
 	return with_remedy(device_plans_place(machine->plans, machine->plan_count));
 }
 
+/* From here on each device has one name, whatever the command line called it. */
+static int find_devices(struct machine *machine)
+{
+	int error = 0;
+
+	for (unsigned i = 0; error == 0 && i < machine->plan_count; i++)
+		error = device_plan_find(&machine->plans[i], machine->broker);
+	return error == 0 ? device_plans_check_hosts(machine->plans, machine->plan_count) : error;
+}
+
 static unsigned count_host_devices(const struct machine *machine)
 {
 	unsigned count = 0;
@@ -185,6 +195,8 @@ int machine_check(struct machine *machine)
 		error = check_memory(machine);
 	if (error == 0)
 		error = check_kernel(machine);
+	if (error == 0)
+		error = find_devices(machine);
 	if (error == 0)
 		error = name_managed(machine);
 	if (error == 0)

@@ -129,8 +129,6 @@ static int root_port_elsewhere(const struct device_plan *plan)
 
 static int check_ids(const struct device_plan *plans, unsigned count)
 {
-	char host[HOST_ID_TEXT_SIZE];
-
 	for (unsigned i = 0; i < count; i++) {
 		if (plans[i].id && strcmp(plans[i].id, "pcie.0") == 0)
 			return error_set(EEXIST, "the id 'pcie.0' is the root bus's name");
@@ -139,12 +137,6 @@ static int check_ids(const struct device_plan *plans, unsigned count)
 				error_set(EEXIST, "Duplicate device ID '%s'", plans[i].id);
 				error_tried("make the second of two devices of that id");
 				return error_try("give each -device an id= of its own");
-			}
-			if (plans[i].kind->host_device && plans[k].kind->host_device &&
-			    host_id_equal(&plans[i].host, &plans[k].host)) {
-				error_set(EEXIST, "another -device takes it already");
-				error_tried("assign %s twice", host_id_format(&plans[i].host, host));
-				return error_try("name each device of the host once");
 			}
 		}
 	}
@@ -155,6 +147,8 @@ int device_plans_place(struct device_plan *plans, unsigned count)
 {
 	int error = check_ids(plans, count);
 
+	if (error == 0)
+		error = device_plans_check_hosts(plans, count);
 	for (unsigned i = 0; error == 0 && i < count; i++) {
 		unsigned slots = slots_of(plans, count, plans[i].bus);
 

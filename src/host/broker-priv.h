@@ -17,6 +17,7 @@
 enum broker_verb {
 	BROKER_OPEN_KVM = 1,
 	BROKER_OPEN_FILE,
+	BROKER_DEVICE_FIND,
 	BROKER_DEVICE_CHECK,
 	BROKER_DEVICE_TITLE,
 	BROKER_MANAGE,
@@ -45,6 +46,7 @@ struct broker_request {
 
 struct broker_answer {
 	struct error error; /* errnum 0: it went well */
+	struct host_id id;  /* BROKER_DEVICE_FIND */
 	struct broker_device device;
 	char text[1024]; /* BROKER_DEVICE_TITLE: that; BROKER_BIND_MANAGED and BROKER_GIVE_BACK_ONE: who is
 			  * to be given back, "" nobody */
@@ -53,6 +55,14 @@ struct broker_answer {
 	struct broker_range ranges[BROKER_RANGES_MAX];
 	size_t range_count;
 };
+
+struct check_scope;
+
+/* The child's answers about devices (broker-device.c). */
+int broker_answer_find(const struct host *host, const char *path, struct host_id *ret_id);
+int broker_answer_title(const struct host *host, const struct host_id *id, char *ret_text, size_t size);
+int broker_answer_check(const struct host *host, const struct host_id *id, const struct check_scope *scope,
+			struct broker_device *ret_device);
 
 /* The child's side of managed=on (broker-managed.c). Start with a zeroed one. */
 struct managed {

@@ -158,40 +158,8 @@ static int device_check(const struct server *server, const struct broker_request
 		.bound_count = server->managed.bound ? 0 : server->managed.count,
 		.has_token = request->has_token,
 	};
-	const struct host *host = server->host;
-	struct findings findings = { 0 };
-	struct host_device device;
-	char text[256];
-	int error = device_load(host, request->id.bdf, &device);
 
-	if (error)
-		return error_tried("assign %s", host_id_format(&request->id, text));
-	check_assignable(host, &device, &scope, &findings);
-	error = findings_error(&findings);
-	findings_fini(&findings);
-	if (error) {
-		struct error refusal = *error_get();
-
-		check_device_title(host, &device, text, sizeof(text));
-		error_load(&refusal);
-		return error_tried("assign %s", text);
-	}
-	ret_device->id = host_id_of(device.bdf);
-	ret_device->group = device.group;
-	ret_device->vendor = device.vendor;
-	ret_device->device = device.device;
-	return 0;
-}
-
-static int device_title(const struct host *host, const struct broker_request *request, char *ret_text,
-			size_t size)
-{
-	struct host_device device;
-	int error = device_load(host, request->id.bdf, &device);
-
-	if (!error)
-		check_device_title(host, &device, ret_text, size);
-	return error;
+	return broker_answer_check(server->host, &request->id, &scope, ret_device);
 }
 
 static int open_container(const struct host *host, int *ret_fd)
@@ -310,10 +278,12 @@ static int dispatch(struct server *server, const struct broker_request *request,
 		return open_kvm(host, fd);
 	case BROKER_OPEN_FILE:
 		return open_file(request, fd);
+	case BROKER_DEVICE_FIND:
+		return broker_answer_find(host, request->path, &answer->id);
 	case BROKER_DEVICE_CHECK:
 		return device_check(server, request, &answer->device);
 	case BROKER_DEVICE_TITLE:
-		return device_title(host, request, answer->text, sizeof(answer->text));
+		return broker_answer_title(host, &request->id, answer->text, sizeof(answer->text));
 	case BROKER_MANAGE:
 		managed_set(&server->managed, request);
 		return 0;
@@ -401,6 +371,7 @@ _Noreturn void broker_serve(const struct host *host, int socket)
 		watch_vm(&server, vm);
 		request.what[sizeof(request.what) - 1] = '\0';
 		request.path[sizeof(request.path) - 1] = '\0';
+		request.id.uuid[sizeof(request.id.uuid) - 1] = '\0';
 		memset(&answer, 0, sizeof(answer));
 		if (dispatch(&server, &request, &answer, &fd))
 			answer.error = *error_get();

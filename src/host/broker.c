@@ -160,6 +160,23 @@ int broker_open_file(struct broker *broker, const char *what, const char *path, 
 	return ask(broker, &request, NULL, ret_fd);
 }
 
+int broker_device_find(struct broker *broker, const char *path, struct host_id *ret_id)
+{
+	struct broker_request request = { .verb = BROKER_DEVICE_FIND };
+	struct broker_answer answer;
+	int error;
+
+	if (!text_copy(request.path, sizeof(request.path), path)) {
+		error_set(ENAMETOOLONG, "its path is longer than %d bytes", PATH_MAX - 1);
+		error_try("/sys/bus/pci/devices and /sys/bus/mdev/devices have short ones");
+		return error_tried("assign a device by sysfsdev=");
+	}
+	error = ask(broker, &request, &answer, NULL);
+	if (!error)
+		*ret_id = answer.id;
+	return error;
+}
+
 int broker_device_check(struct broker *broker, const struct host_id *id, bool has_token,
 			struct broker_device *ret_device)
 {

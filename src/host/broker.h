@@ -38,18 +38,25 @@ int broker_open_kvm(struct broker *broker, int *ret_fd);
  * messages. Relative paths count from where handfast was started. */
 int broker_open_file(struct broker *broker, const char *what, const char *path, int *ret_fd);
 
+/*
+ * Which device a path in sysfs stands for (sysfsdev=): a PCI function or a mediated device, whatever way the
+ * path takes. Relative paths count from where handfast was started. Errors: it is neither.
+ */
+int broker_device_find(struct broker *broker, const char *path, struct host_id *ret_id);
+
 /* What the broker found out about a device. */
 struct broker_device {
 	struct host_id id;
-	uint32_t group; /* IOMMU group */
-	uint16_t vendor;
+	uint32_t group;	 /* IOMMU group */
+	uint16_t vendor; /* of a PCI function; what a mediated one says is only known by opening it */
 	uint16_t device;
 };
 
 /*
  * Runs the checks of `handfast check` that a start depends on (device exists, IOMMU, group viable, bound
- * to a VFIO driver, node accessible, not in use by another VM) without changing anything. has_token: it is
- * opened with a VF token (vf-token=). Errors: the finding, with its cause and cure.
+ * to a VFIO driver, node accessible, not in use by another VM; of a mediated device that it is there, is a
+ * PCI device to its user, and the last two) without changing anything. has_token: it is opened with a VF
+ * token (vf-token=). Errors: the finding, with its cause and cure.
  */
 int broker_device_check(struct broker *broker, const struct host_id *id, bool has_token,
 			struct broker_device *ret_device);
@@ -65,9 +72,10 @@ int broker_device_check(struct broker *broker, const struct host_id *id, bool ha
 int broker_manage(struct broker *broker, const struct bdf *list, size_t count);
 int broker_bind_managed(struct broker *broker);
 
-/* "0000:01:00.0 (8086:10d3 Intel Corporation 82574L Gigabit Network Connection)", for messages: reading
- * pci.ids takes tens of milliseconds, so that is done when something failed. Where the broker cannot say, the
- * name alone; the calling thread's error record stays as it is. Returns ret_text. */
+/* "0000:01:00.0 (8086:10d3 Intel Corporation 82574L Gigabit Network Connection)", or
+ * "83b8f4f2-509f-382f-3c1e- e6bfe0fa1001 (mtty-2, Dual port serial, on /sys/devices/virtual/mtty/mtty)", for
+ * messages: reading pci.ids takes tens of milliseconds, so that is done when something failed. Where the
+ * broker cannot say, the name alone; the calling thread's error record stays as it is. Returns ret_text. */
 const char *broker_device_title(struct broker *broker, const struct host_id *id, char *ret_text, size_t size);
 
 /* /dev/vfio/vfio. */

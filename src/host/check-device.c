@@ -85,10 +85,10 @@ static void check_node(const struct host *host, const struct host_device *device
  * nobody has it, nor a device of it by its own node. That spares the walk through every process's
  * descriptors. Only for a start, which is about to open it anyhow: a virtual machine that started in that
  * moment would be told that the group is in use. */
-static bool group_opens(const struct host *host, const struct host_device *device)
+static bool group_opens(const struct host *host, uint32_t group)
 {
 	char path[PATH_MAX];
-	auto_fd int fd = open(sysfs_path(path, "%s/vfio/%u", host->dev, device->group), O_RDWR | O_CLOEXEC);
+	auto_fd int fd = open(sysfs_path(path, "%s/vfio/%u", host->dev, group), O_RDWR | O_CLOEXEC);
 
 	return fd >= 0;
 }
@@ -107,26 +107,43 @@ static void check_holders_of(const struct host *host, const char *path, pid_t ex
 	findings_cure(findings, "end that virtual machine first");
 }
 
-void check_holders(const struct host *host, const struct host_device *device, pid_t except,
-		   struct findings *findings)
+/* The device's own character device, on kernels that have them. */
+static void check_own_holders(const struct host *host, const char *folder, pid_t except,
+			      struct findings *findings)
 {
 	char path[PATH_MAX];
-	auto_dir DIR *dir = NULL;
+	auto_dir DIR *dir = opendir(sysfs_path(path, "%s/vfio-dev", folder));
 	struct dirent *entry;
 
-	if (except && device->has_group && group_opens(host, device))
-		return;
-	if (device->has_group)
-		check_holders_of(host, sysfs_path(path, "%s/vfio/%u", host->dev, device->group), except,
-				 findings);
-	/* The device's own character device, on kernels that have them. */
-	dir = opendir(device_path(host, device->bdf, "vfio-dev", path));
 	while (dir && (entry = readdir(dir))) {
 		if (entry->d_name[0] != '.')
 			check_holders_of(host,
 					 sysfs_path(path, "%s/vfio/devices/%s", host->dev, entry->d_name),
 					 except, findings);
 	}
+}
+
+void check_group_holders(const struct host *host, uint32_t group, const char *folder, pid_t except,
+			 struct findings *findings)
+{
+	char path[PATH_MAX];
+
+	if (except && group_opens(host, group))
+		return;
+	check_holders_of(host, sysfs_path(path, "%s/vfio/%u", host->dev, group), except, findings);
+	check_own_holders(host, folder, except, findings);
+}
+
+void check_holders(const struct host *host, const struct host_device *device, pid_t except,
+		   struct findings *findings)
+{
+	char folder[PATH_MAX];
+
+	device_path(host, device->bdf, "", folder);
+	if (device->has_group)
+		check_group_holders(host, device->group, folder, except, findings);
+	else
+		check_own_holders(host, folder, except, findings);
 }
 
 /* A bridge's class, but a device's header: the kernel would hand it out. */

@@ -209,6 +209,20 @@ static bool is_real_group(const struct host *host, const char *number)
 	return strcmp(name, "vfio-noiommu") != 0;
 }
 
+/* The group that a mediated device has to itself: there is no IOMMU behind it, and none is missing. */
+static bool is_mediated_group(const struct host *host, const char *number)
+{
+	char path[PATH_MAX];
+	auto_dir DIR *dir = opendir(sysfs_path(path, "%s/kernel/iommu_groups/%s/devices", host->sys, number));
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir))) {
+		if (uuid_valid(entry->d_name))
+			return true;
+	}
+	return false;
+}
+
 struct groups {
 	unsigned count, made_up, translated, passed;
 };
@@ -218,7 +232,7 @@ static void count_group(const struct host *host, const char *number, struct grou
 	char path[PATH_MAX], type[32] = "";
 
 	if (!is_real_group(host, number)) {
-		groups->made_up++;
+		groups->made_up += !is_mediated_group(host, number);
 		return;
 	}
 	groups->count++;

@@ -30,6 +30,9 @@ void check_vfio(const struct host *host, struct findings *findings);
 /* vfio-pci and the IOMMU driver behind its containers: of check_vfio() what a start depends on. */
 void check_drivers(const struct host *host, struct findings *findings);
 
+/* The second of the two alone. */
+void check_container_driver(const struct host *host, struct findings *findings);
+
 /* Whether any IOMMU group exists. */
 bool check_has_iommu(const struct host *host);
 
@@ -88,6 +91,15 @@ void check_group(const struct host *host, const struct host_device *device, cons
  * and so does not count; 0: nobody is. */
 void check_holders(const struct host *host, const struct host_device *device, pid_t except,
 		   struct findings *findings);
+
+/* The same for a group and the device of it whose folder in sysfs that is. */
+void check_group_holders(const struct host *host, uint32_t group, const char *folder, pid_t except,
+			 struct findings *findings);
+
+struct mdev;
+
+/* What stands between a mediated device and a VM: obstacles only. vm: as in check_scope. */
+void check_mdev(const struct host *host, const struct mdev *mdev, pid_t vm, struct findings *findings);
 
 /*
  * What this host does with the device by itself: mounted file systems and swap on its disks, a network

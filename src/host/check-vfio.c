@@ -72,17 +72,24 @@ static void check_iommufd(const struct host *host, struct findings *findings)
 		findings_ok(findings, "iommufd", "no %s; handfast does not need it", path);
 }
 
+void check_container_driver(const struct host *host, struct findings *findings)
+{
+	char path[PATH_MAX];
+
+	sysfs_path(path, "%s/module/vfio_iommu_type1", host->sys);
+	if (!sysfs_exists(path) && kernel_option(host, "IOMMUFD_VFIO_CONTAINER") == KERNEL_OPTION_BUILT_IN)
+		findings_ok(findings, "vfio", "iommufd stands in for vfio_iommu_type1");
+	else
+		check_module(host, findings, "vfio_iommu_type1", path, "VFIO_IOMMU_TYPE1");
+}
+
 void check_drivers(const struct host *host, struct findings *findings)
 {
 	char path[PATH_MAX];
 
 	check_module(host, findings, "vfio-pci", sysfs_path(path, "%s/bus/pci/drivers/vfio-pci", host->sys),
 		     "VFIO_PCI");
-	sysfs_path(path, "%s/module/vfio_iommu_type1", host->sys);
-	if (!sysfs_exists(path) && kernel_option(host, "IOMMUFD_VFIO_CONTAINER") == KERNEL_OPTION_BUILT_IN)
-		findings_ok(findings, "vfio", "iommufd stands in for vfio_iommu_type1");
-	else
-		check_module(host, findings, "vfio_iommu_type1", path, "VFIO_IOMMU_TYPE1");
+	check_container_driver(host, findings);
 }
 
 void check_vfio(const struct host *host, struct findings *findings)

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "base/bdf.h"
+#include "base/host_id.h"
 
 enum finding_level {
 	FINDING_OK,
@@ -20,19 +20,19 @@ enum finding_level {
 
 struct finding {
 	enum finding_level level;
-	int errnum;		     /* of an obstacle */
-	const char *topic;	     /* a word that stays: "iommu", "driver", "group"; static text */
-	char subject[BDF_TEXT_SIZE]; /* the device, "" for the host */
-	char *what;		     /* one or more lines */
-	char *cure;		     /* lines, or NULL */
+	int errnum;			 /* of an obstacle */
+	const char *topic;		 /* a word that stays: "iommu", "driver", "group"; static text */
+	char subject[HOST_ID_TEXT_SIZE]; /* the device, "" for the host */
+	char *what;			 /* one or more lines */
+	char *cure;			 /* lines, or NULL */
 };
 
 /* Start with a zeroed one. */
 struct findings {
 	struct finding *list;
 	size_t count;
-	bool short_of_memory;	     /* some are missing: counts as an obstacle */
-	char subject[BDF_TEXT_SIZE]; /* what the next ones are about */
+	bool short_of_memory;		 /* some are missing: counts as an obstacle */
+	char subject[HOST_ID_TEXT_SIZE]; /* what the next ones are about */
 };
 
 void findings_ok(struct findings *findings, const char *topic, const char *what, ...)

@@ -193,6 +193,90 @@ static void test_keys_of_devices(void **state)
 	free_plans(&plans);
 }
 
+/* The broker's part: the paths that there are. */
+int __wrap_broker_device_find(struct broker *broker, const char *path, struct host_id *ret_id);
+
+int __wrap_broker_device_find(struct broker *broker, const char *path, struct host_id *ret_id)
+{
+	if (strcmp(path, "/sys/pci") == 0)
+		*ret_id = host_id_of((struct bdf){ .bus = 1 });
+	else if (strncmp(path, "/sys/mdev", 9) == 0)
+		*ret_id = (struct host_id){ .uuid = "83b8f4f2-509f-382f-3c1e-e6bfe0fa1001" };
+	else
+		return error_set(ENODEV, "there is no %s", path);
+	return 0;
+}
+
+static int find(struct plans *plans, const char *const *arguments)
+{
+	int error = place(plans, arguments);
+
+	for (unsigned i = 0; error == 0 && i < plans->count; i++)
+		error = device_plan_find(&plans->plans[i], NULL);
+	return error == 0 ? device_plans_check_hosts(plans->plans, plans->count) : error;
+}
+
+static void test_named_by_a_path(void **state)
+{
+	static const char *const arguments[] = {
+		"vfio-pci,sysfsdev=/sys/mdev",
+		"vfio-pci,sysfsdev=/sys/pci,managed=on",
+		"vfio-pci,host=02:00.0",
+		"pcie-root-port,id=rp",
+		NULL,
+	};
+	struct plans plans;
+	char name[96];
+
+	assert_int_equal(place(&plans, arguments), 0);
+	assert_string_equal(device_plan_name(&plans.plans[0], name, sizeof(name)), "vfio-pci /sys/mdev");
+	free_plans(&plans);
+	assert_int_equal(find(&plans, arguments), 0);
+	assert_string_equal(device_plan_name(&plans.plans[0], name, sizeof(name)),
+			    "vfio-pci 83b8f4f2-509f-382f-3c1e-e6bfe0fa1001");
+	assert_int_equal(plans.plans[1].host.bdf.bus, 1);
+	assert_int_equal(plans.plans[2].host.bdf.bus, 2);
+	free_plans(&plans);
+}
+
+static void test_refusals_once_they_are_found(void **state)
+{
+	static const struct {
+		const char *arguments[4];
+		int error;
+		const char *tried, *because;
+	} cases[] = {
+		{ { "vfio-pci,sysfsdev=/sys/no" }, -ENODEV, "", "there is no /sys/no" },
+		{ { "vfio-pci,host=01:00.0", "vfio-pci,sysfsdev=/sys/pci" },
+		  -EEXIST,
+		  "assign 0000:01:00.0 twice",
+		  "another -device takes it already" },
+		{ { "vfio-pci,sysfsdev=/sys/mdev", "vfio-pci,sysfsdev=/sys/mdev2" },
+		  -EEXIST,
+		  "assign 83b8f4f2-509f-382f-3c1e-e6bfe0fa1001 twice",
+		  "another -device takes it already" },
+		{ { "vfio-pci,sysfsdev=/sys/mdev,managed=on" },
+		  -EINVAL,
+		  "assign 83b8f4f2-509f-382f-3c1e-e6bfe0fa1001",
+		  "it is a mediated device, whose driver has made it for guests: there is no other one to "
+		  "take "
+		  "it from or to give it back to, as managed=on asks" },
+		{ { "vfio-pci,sysfsdev=/sys/mdev,vf-token=00112233-4455-6677-8899-aabbccddeeff" },
+		  -EINVAL,
+		  "assign 83b8f4f2-509f-382f-3c1e-e6bfe0fa1001",
+		  "it is a mediated device: only virtual functions (SR-IOV) have a VF token" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct plans plans;
+
+		assert_int_equal(find(&plans, cases[i].arguments), cases[i].error);
+		assert_string_equal(error_get()->tried, cases[i].tried);
+		assert_string_equal(error_get()->because, cases[i].because);
+		free_plans(&plans);
+	}
+}
+
 static void test_refusals(void **state)
 {
 	static const struct {
@@ -203,6 +287,10 @@ static void test_refusals(void **state)
 		{ { "nosuch,id=x" }, -EINVAL, "'nosuch' is not a valid device model name" },
 		{ { "virtio-iommu-pci" }, -ENOTSUP, "" },
 		{ { "vfio-pci,id=x" }, -EINVAL, "it does not say which device of the host" },
+		{ { "vfio-pci,host=01:00.0,sysfsdev=/sys/x" },
+		  -EINVAL,
+		  "host= and sysfsdev= both say which device of the host" },
+		{ { "vfio-pci,sysfsdev=" }, -EINVAL, "its sysfsdev= is empty" },
 		{ { "vfio-pci,host=xyz" }, -EINVAL, "'xyz' is not a PCI address" },
 		{ { "vfio-pci,host=01:00.0,nosuch=1" }, -EINVAL, "-device vfio-pci has no key 'nosuch'" },
 		{ { "vfio-pci,host=01:00.0,managed=maybe" },
@@ -289,6 +377,8 @@ int main(void)
 		cmocka_unit_test(test_who_may_leave),
 		cmocka_unit_test(test_managed_devices),
 		cmocka_unit_test(test_keys_of_devices),
+		cmocka_unit_test(test_named_by_a_path),
+		cmocka_unit_test(test_refusals_once_they_are_found),
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_a_full_root_bus),
 	};

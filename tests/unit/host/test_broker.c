@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/sysfs.h"
 #include "host/broker-priv.h"
 #include "host/journal-priv.h"
 
@@ -156,6 +157,47 @@ static void test_refusals_come_over_word_for_word(void **state)
 		"  try:     modprobe kvm_amd    (as root; if it fails, SVM is locked in the firmware "
 		"setup)");
 	assert_int_equal(fd, -5);
+	broker_stop(broker);
+}
+
+#define MDEV "83b8f4f2-509f-382f-3c1e-e6bfe0fa1001"
+
+static void test_a_device_is_found_by_its_path(void **state)
+{
+	static const char parent[] = "sys/devices/virtual/mtty/mtty";
+	struct tree *tree = *state;
+	struct broker_device device = { 0 };
+	char path[PATH_MAX], target[PATH_MAX], title[256];
+	struct broker *broker;
+	struct host_id id;
+
+	unit_devices(tree);
+	sysfs_path(path, "%s/%s/subsystem", parent, MDEV);
+	tree_link(tree, path, sysfs_path(target, "%s/bus/mdev", tree->sys));
+	sysfs_path(target, "%s/%s/%s", tree->root, parent, MDEV);
+	tree_link(tree, "sys/bus/mdev/devices/" MDEV, target);
+	tree_link(tree, "sys/devices/virtual/mtty/mtty/" MDEV "/iommu_group", "../../20");
+	tree_folder(tree, "sys/module/vfio_iommu_type1");
+	tree_file(tree, "dev/vfio/vfio", "container");
+	tree_file(tree, "dev/vfio/20", "group");
+	broker = start(tree);
+	assert_int_equal(broker_device_find(broker, target, &id), 0);
+	assert_string_equal(id.uuid, MDEV);
+	assert_int_equal(broker_device_check(broker, &id, false, &device), 0);
+	assert_int_equal(device.group, 20);
+	assert_true(host_id_equal(&device.id, &id));
+	broker_device_title(broker, &id, title, sizeof(title));
+	assert_memory_equal(title, MDEV " (", sizeof(MDEV) + 1);
+	assert_int_equal(
+		broker_device_find(broker, sysfs_path(path, "%s/bus/pci/devices/" NIC, tree->sys), &id), 0);
+	assert_true(host_id_equal(&id, tree_id(NIC)));
+	/* No name leads out of its folder. */
+	strcpy(id.uuid, "../../pci/devices/" NIC);
+	assert_int_equal(broker_device_check(broker, &id, false, &device), -ENODEV);
+	assert_int_equal(broker_device_find(broker, sysfs_path(path, "%s/bus", tree->sys), &id), -EINVAL);
+	memset(path, 'x', sizeof(path) - 1);
+	path[sizeof(path) - 1] = '\0';
+	assert_int_equal(broker_device_find(broker, path, &id), -ENAMETOOLONG);
 	broker_stop(broker);
 }
 
@@ -718,6 +760,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		unit(test_a_device_is_checked_and_its_group_opened),
 		unit(test_a_group_that_is_busy_for_a_moment),
+		unit(test_a_device_is_found_by_its_path),
 		unit(test_refusals_come_over_word_for_word),
 		unit(test_files),
 		unit(test_relative_paths_count_from_the_start),

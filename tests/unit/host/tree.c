@@ -178,6 +178,7 @@ void tree_device(struct tree *tree, const char *bdf, unsigned vendor, unsigned d
 	tree_file(tree, sysfs_path(path, "%s/reset_method", base), "flr bus\n");
 	tree_file(tree, sysfs_path(path, "%s/reset", base), "%s", "");
 	tree_file(tree, sysfs_path(path, "%s/modalias", base), "pci:%s\n", bdf);
+	tree_link(tree, sysfs_path(path, "%s/subsystem", base), sysfs_path(target, "%s/bus/pci", tree->sys));
 	sysfs_path(path, "sys/bus/pci/devices/%s", bdf);
 	tree_link(tree, path, sysfs_path(target, "%s/%s", tree->root, base));
 	if (group >= 0) {
