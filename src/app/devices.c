@@ -120,6 +120,34 @@ static int take_rom(struct keyvals *keyvals, struct device_plan *plan)
 	return plan->romfile ? 0 : error_sys(ENOMEM, "options");
 }
 
+static const char *const err_actions[] = {
+	[DEVICE_ERR_PAUSE] = "pause",
+	[DEVICE_ERR_LOG] = "log",
+	[DEVICE_ERR_RESET] = "reset",
+	[DEVICE_ERR_QUIT] = "quit",
+};
+
+const char *device_err_action_name(enum device_err_action action)
+{
+	return err_actions[action];
+}
+
+static int take_err_action(struct keyvals *keyvals, struct device_plan *plan)
+{
+	const char *action = keyvals_take(keyvals, "x-err-action");
+
+	for (size_t i = 0; action && i < COUNT(err_actions); i++) {
+		if (strcmp(action, err_actions[i]) == 0) {
+			plan->err_action = (enum device_err_action)i;
+			return 0;
+		}
+	}
+	if (!action)
+		return 0;
+	error_set(EINVAL, "there is no x-err-action '%s'", action);
+	return error_try("pause, log, reset or quit");
+}
+
 /* host= or sysfsdev=: one of the two. */
 static int take_host(struct keyvals *keyvals, struct device_plan *plan)
 {
@@ -158,6 +186,8 @@ static int plan_vfio_pci(struct keyvals *keyvals, struct device_plan *plan)
 		error = keyvals_take_bool(keyvals, "managed", &plan->managed);
 	if (error == 0)
 		error = keyvals_take_bool(keyvals, "x-no-p2p", &plan->no_p2p);
+	if (error == 0)
+		error = take_err_action(keyvals, plan);
 	if (error == 0)
 		error = take_rom(keyvals, plan);
 	if (error == 0)
@@ -210,6 +240,8 @@ static const struct keyval_key vfio_pci_keys[] = {
 	{ "sysfsdev", "PATH", "the same by its folder in sysfs; the way to name a mediated device", NULL },
 	{ "managed", "on|off", "bind it before the start, give it back after the end (default: off)", NULL },
 	KEYS_OF_EVERY_DEVICE,
+	{ "x-err-action", "pause|log|reset|quit",
+	  "what to do with the guest when the host tells that the device has failed (default: pause)", NULL },
 	{ "x-no-p2p", "on|off", "other devices of the VM do not reach its BARs by DMA (default: off)", NULL },
 	{ "unplug-timeout", "SECONDS", "that the guest has to let go of it (default: 30)", NULL },
 	{ "vf-token", "UUID",

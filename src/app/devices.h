@@ -18,6 +18,14 @@
 
 struct device_kind;
 
+/* What becomes of the guest when the host tells that a device has failed (x-err-action=). */
+enum device_err_action {
+	DEVICE_ERR_PAUSE,
+	DEVICE_ERR_LOG,
+	DEVICE_ERR_RESET,
+	DEVICE_ERR_QUIT,
+};
+
 /* What one -device asks for. */
 struct device_plan {
 	const struct device_kind *kind;
@@ -32,6 +40,7 @@ struct device_plan {
 	bool host_known; /* by host=, or found (device_plan_find()) */
 	bool managed;	 /* bound before the start, given back after the end */
 	bool no_p2p;
+	enum device_err_action err_action;
 	char *vf_token;		 /* NULL: none */
 	bool no_rom;		 /* the guest sees no option ROM */
 	char *romfile;		 /* NULL: the device's own */
@@ -81,6 +90,9 @@ int device_addr_parse(const char *text, uint8_t *ret_devfn);
 /* For `-device help` and `-device DRIVER,help`: prints and returns 1 (-EINVAL: no such driver); 0 where
  * the argument asks for no help. */
 int device_print_help(const char *argument);
+
+/* "pause", ... as behind x-err-action=. */
+const char *device_err_action_name(enum device_err_action action);
 
 /* "vfio-pci 'net'", or without an id "vfio-pci 0000:1a:00.3", or "vfio-pci /sys/..."; returns ret_text. */
 const char *device_plan_name(const struct device_plan *plan, char *ret_text, size_t size);

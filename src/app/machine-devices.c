@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "app/machine-priv.h"
-#include "base/error.h"
-#include "base/log.h"
 
 /* What the host tells of the devices that this machine has. */
 
@@ -31,17 +28,6 @@ const struct device_plan *machine_device_plan(const struct machine *machine,
 	return NULL;
 }
 
-static void on_error(void *opaque, struct pci_function *function)
-{
-	char name[MACHINE_DEVICE_NAME_SIZE];
-
-	error_set(EIO, "it has failed in a way that no driver can correct (a fatal PCI Express error)");
-	error_tried("trust %s any more", machine_device_name(function, name));
-	error_try("shut the guest down, and start it again");
-	error_try("dmesg | grep -A 3 AER    (on the host: says which error)");
-	log_failure(error_get());
-}
-
 static void on_request(void *opaque, struct pci_function *function)
 {
 	machine_unplug_for_host(opaque, function);
@@ -49,5 +35,7 @@ static void on_request(void *opaque, struct pci_function *function)
 
 struct vfio_events machine_device_events(struct machine *machine)
 {
-	return (struct vfio_events){ .error = on_error, .request = on_request, .opaque = machine };
+	return (struct vfio_events){ .error = machine_device_failed,
+				     .request = on_request,
+				     .opaque = machine };
 }

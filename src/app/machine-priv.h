@@ -84,7 +84,8 @@ struct machine {
 
 	enum machine_state state; /* the main thread's */
 	struct qmp *qmp;
-	const char *end_reason; /* why it ends, for those who listen; NULL: it does not */
+	const char *reset_reason; /* why somebody outside had it reset, the last time */
+	const char *end_reason;	  /* why it ends, for those who listen; NULL: it does not */
 	bool end_by_guest;
 	atomic_uint requests;
 	struct loop_source request_source; /* an eventfd */
@@ -103,9 +104,9 @@ int machine_check(struct machine *machine);
  * machine-state.c: does the guest run? Main thread only.
  *
  * machine_pause() stops all vCPUs and returns when they stand still, which an access that is at work may take
- * its time for. A machine that stands still already keeps its state. What assigned devices do to memory goes
- * on, and so does time: the guest is told that it stood still (KVM_KVMCLOCK_CTRL), so that its watchdogs keep
- * quiet.
+ * its time for. A machine that stands still already keeps its state, unless this is an error. What assigned
+ * devices do to memory goes on, and so does time: the guest is told that it stood still (KVM_KVMCLOCK_CTRL),
+ * so that its watchdogs keep quiet.
  */
 void machine_pause(struct machine *machine, enum machine_state state);
 /* Lets it go on. Does nothing while it runs. Errors: EBUSY after an error that only a reset mends. */
@@ -126,6 +127,10 @@ const char *machine_device_name(const struct pci_function *function, char ret_na
 /* What it was made from; NULL: it was plugged in later. It is on its bus. */
 const struct device_plan *machine_device_plan(const struct machine *machine,
 					      const struct pci_function *function);
+
+/* machine-errors.c: the host's kernel tells that a device has failed. Does what x-err-action= says, tells who
+ * listens, and logs. opaque is the machine. */
+void machine_device_failed(void *opaque, struct pci_function *function);
 
 /* machine-unplug.c: devices leave while the machine runs. Main thread, except where it says so. */
 
@@ -160,6 +165,10 @@ extern const struct dev_machine_ops machine_dev_ops;
 extern const struct kvm_vcpu_ops machine_vcpu_ops;
 int machine_watch(struct machine *machine); /* signals and requests */
 void machine_unwatch(struct machine *machine);
+/* Has the machine reset, soon; reason: for the event (QEMU's ShutdownCause). Main thread. */
+void machine_ask_reset(struct machine *machine, const char *reason);
+/* Ends machine_run(), soon, with this failure. Main thread. */
+void machine_fail(struct machine *machine, const struct error *failure);
 /* Ends machine_run(), soon; the first reason is the one that is told (QEMU's ShutdownCause). Main thread. */
 void machine_end(struct machine *machine, bool by_guest, const char *reason);
 int machine_load(struct machine *machine); /* memory and processors as at power-on */

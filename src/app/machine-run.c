@@ -142,6 +142,12 @@ int machine_load(struct machine *machine)
 	return error;
 }
 
+void machine_ask_reset(struct machine *machine, const char *reason)
+{
+	machine->reset_reason = reason;
+	machine_request(machine, MACHINE_REQUEST_HOST_RESET);
+}
+
 void machine_end(struct machine *machine, bool by_guest, const char *reason)
 {
 	if (!machine->end_reason) {
@@ -151,7 +157,7 @@ void machine_end(struct machine *machine, bool by_guest, const char *reason)
 	loop_stop(machine->loop);
 }
 
-static void fail(struct machine *machine, const struct error *failure)
+void machine_fail(struct machine *machine, const struct error *failure)
 {
 	if (!atomic_flag_test_and_set(&machine->failed))
 		machine->failure = *failure;
@@ -161,14 +167,14 @@ static void fail(struct machine *machine, const struct error *failure)
 
 static void reset(struct machine *machine, bool by_guest)
 {
-	const char *reason = by_guest ? "guest-reset" : "host-qmp-system-reset";
+	const char *reason = by_guest ? "guest-reset" : machine->reset_reason;
 
 	log_info(by_guest ? "the guest resets" : "the guest is reset");
 	if (machine->options->no_reboot) {
 		log_info("that is the end, as -no-reboot says");
 		machine_end(machine, by_guest, reason);
 	} else if (machine_reset(machine) < 0) {
-		fail(machine, error_get());
+		machine_fail(machine, error_get());
 	} else {
 		qmp_event(machine->qmp, "RESET", monitor_cause(by_guest, reason));
 	}
@@ -185,7 +191,7 @@ static void on_request(struct loop_source *source, uint32_t events)
 	if (requests == 0)
 		return;
 	if (requests & MACHINE_REQUEST_FAILED) {
-		fail(machine, &machine->failure);
+		machine_fail(machine, &machine->failure);
 	} else if (requests & MACHINE_REQUEST_POWER_OFF) {
 		log_info("the guest powered off");
 		machine_end(machine, true, "guest-shutdown");

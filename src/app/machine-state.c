@@ -34,8 +34,11 @@ const char *machine_state_name(enum machine_state state)
 void machine_pause(struct machine *machine, enum machine_state state)
 {
 	check(state == MACHINE_PAUSED || state == MACHINE_INTERNAL_ERROR);
-	if (machine->state != MACHINE_RUNNING)
+	if (machine->state != MACHINE_RUNNING) {
+		if (state == MACHINE_INTERNAL_ERROR && machine->state != MACHINE_SHUTDOWN)
+			machine->state = state;
 		return;
+	}
 	stop_vcpus(machine);
 	machine->state = state;
 	qmp_event(machine->qmp, "STOP", NULL);

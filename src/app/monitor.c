@@ -143,7 +143,7 @@ static int cont(void *opaque, struct json_object *arguments, struct qmp_answer *
 /* Done right after it has been answered. */
 static int system_reset(void *opaque, struct json_object *arguments, struct qmp_answer *answer)
 {
-	machine_request(opaque, MACHINE_REQUEST_HOST_RESET);
+	machine_ask_reset(opaque, "host-qmp-system-reset");
 	return 0;
 }
 
@@ -181,7 +181,7 @@ static const struct qmp_command commands[] = {
 static const struct qmp_event events[] = {
 	{ "STOP", "the guest stands still" }, { "RESUME", "the guest runs" },
 	{ "RESET", "the machine was reset" }, { "POWERDOWN", "the power button was pressed" },
-	{ "SHUTDOWN", "the VM ends" },
+	{ "SHUTDOWN", "the VM ends" },	      { "VFIO_DEVICE_ERROR", "an assigned device has failed" },
 };
 
 const struct qmp_table monitor_table = { commands, COUNT(commands), events, COUNT(events) };

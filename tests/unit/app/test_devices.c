@@ -159,7 +159,7 @@ static void test_keys_of_devices(void **state)
 {
 	static const char *const arguments[] = {
 		"vfio-pci,host=01:00.0,vf-token=00112233-4455-6677-8899-aABBccddeeff",
-		"vfio-pci,host=02:00.0,x-no-p2p=on",
+		"vfio-pci,host=02:00.0,x-no-p2p=on,x-err-action=log",
 		"vfio-pci,host=03:00.0,romfile=card.rom,rombar=1",
 		"vfio-pci,host=04:00.0,romfile=",
 		"vfio-pci,host=05:00.0,rombar=0",
@@ -176,6 +176,8 @@ static void test_keys_of_devices(void **state)
 	assert_false(plans.plans[0].no_p2p);
 	assert_null(plans.plans[1].vf_token);
 	assert_true(plans.plans[1].no_p2p);
+	assert_int_equal(plans.plans[0].err_action, DEVICE_ERR_PAUSE);
+	assert_int_equal(plans.plans[1].err_action, DEVICE_ERR_LOG);
 	assert_null(plans.plans[1].romfile);
 	assert_false(plans.plans[1].no_rom);
 	assert_string_equal(plans.plans[2].romfile, "card.rom");
@@ -299,6 +301,9 @@ static void test_refusals(void **state)
 		{ { "vfio-pci,host=01:00.0,vf-token=00112233-4455-6677-8899-aabbccddeeff0" },
 		  -EINVAL,
 		  "vf-token=00112233-4455-6677-8899-aabbccddeeff0 is no UUID" },
+		{ { "vfio-pci,host=01:00.0,x-err-action=panic" },
+		  -EINVAL,
+		  "there is no x-err-action 'panic'" },
 		{ { "vfio-pci,host=01:00.0,vf-token=00112233-4455" },
 		  -EINVAL,
 		  "vf-token=00112233-4455 is no UUID" },

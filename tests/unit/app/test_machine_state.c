@@ -101,8 +101,13 @@ static void test_who_stands_still_keeps_its_state(void **state)
 	assert_int_equal(seen.stops, 0);
 	machine_resume(machine);
 	machine_pause(machine, MACHINE_PAUSED);
-	machine_pause(machine, MACHINE_INTERNAL_ERROR);
+	machine_pause(machine, MACHINE_PAUSED);
 	assert_int_equal(machine->state, MACHINE_PAUSED);
+	assert_int_equal(seen.stops, VCPUS);
+	/* An error is no less one for that, and is not talked away by a second stop. */
+	machine_pause(machine, MACHINE_INTERNAL_ERROR);
+	machine_pause(machine, MACHINE_PAUSED);
+	assert_int_equal(machine->state, MACHINE_INTERNAL_ERROR);
 }
 
 static void test_after_an_error_only_a_reset_helps(void **state)
