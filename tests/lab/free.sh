@@ -49,8 +49,16 @@ tried() {
 
 # yardstick SECONDS TESTS: what QEMU does otherwise.
 yardstick() {
+	local status=0
+
 	timeout --foreground "$1" bench/qemu-guest -machine q35 -cpu host -smp 2 -m 256 -display none \
-		-serial "file:$serial" -kernel "$GUEST_FREE" -append "$2" "${words[@]}" </dev/null >"$work/output" 2>&1
+		-serial "file:$serial" -kernel "$GUEST_FREE" -append "$2" "${words[@]}" </dev/null >"$work/output" 2>&1 ||
+		status=$?
+	case $status in
+	0) ;;
+	124) echo "# QEMU, $2: not done after $1 seconds" ;;
+	*) echo "# QEMU, $2: ended with status $status: $(tail -n 1 "$work/output")" ;;
+	esac
 	echo "# QEMU, $2: $(grep -c '^good' "$serial") good, $(grep -c '^bad' "$serial") bad"
 	tr -d '\r' <"$serial" | sed -n 's/^bad: /#   /p'
 }
