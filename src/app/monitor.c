@@ -179,12 +179,42 @@ static const struct qmp_command commands[] = {
 };
 
 static const struct qmp_event events[] = {
-	{ "STOP", "the guest stands still" }, { "RESUME", "the guest runs" },
-	{ "RESET", "the machine was reset" }, { "POWERDOWN", "the power button was pressed" },
-	{ "SHUTDOWN", "the VM ends" },	      { "VFIO_DEVICE_ERROR", "an assigned device has failed" },
+	{ "STOP", "the guest stands still" },
+	{ "RESUME", "the guest runs" },
+	{ "RESET", "the machine was reset" },
+	{ "POWERDOWN", "the power button was pressed" },
+	{ "SHUTDOWN", "the VM ends" },
+	{ "DEVICE_DELETED", "a device has left, and could be opened by somebody else now" },
+	{ "DEVICE_UNPLUG_GUEST_ERROR", "the guest does not let go of a device" },
+	{ "VFIO_DEVICE_ERROR", "an assigned device has failed" },
 };
 
 const struct qmp_table monitor_table = { commands, COUNT(commands), events, COUNT(events) };
+
+/* A device without a name is known by its path alone, as in QEMU. */
+static struct json_object *which_device(const char *id)
+{
+	struct json_object *data = json_object_new_object();
+
+	if (id)
+		add_text(data, "device", id);
+	add_text(data, "path", id ? id : "");
+	return data;
+}
+
+static void device_deleted(void *opaque, const char *id)
+{
+	const struct machine *machine = opaque;
+
+	qmp_event(machine->qmp, "DEVICE_DELETED", which_device(id));
+}
+
+static void device_stays(void *opaque, const char *id, const struct error *why)
+{
+	const struct machine *machine = opaque;
+
+	qmp_event(machine->qmp, "DEVICE_UNPLUG_GUEST_ERROR", which_device(id));
+}
 
 /* There is no password: who reaches the address has the VM. */
 static void warn_of_tcp(const struct options_chardev *socket)
@@ -199,8 +229,10 @@ static void warn_of_tcp(const struct options_chardev *socket)
 int monitor_start(struct machine *machine)
 {
 	const struct options *options = machine->options;
+	const struct machine_unplug_events unplugged = { device_deleted, device_stays, machine };
 	int error = qmp_create(machine->loop, &monitor_table, machine, &machine->qmp);
 
+	machine_unplug_listen(machine, &unplugged);
 	for (unsigned i = 0; error == 0 && i < options->monitor_count; i++) {
 		const struct options_chardev *socket = options->monitors[i].socket;
 

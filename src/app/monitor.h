@@ -10,7 +10,8 @@ struct machine;
 /* All commands and events; docs/qmp.md is held to it. */
 extern const struct qmp_table monitor_table;
 
-/* Opens the sockets that the options name. machine->loop is there; machine->qmp comes of it, also halfway. */
+/* Opens the sockets that the options name. machine->loop and machine->unplug are there; machine->qmp comes of
+ * it, also halfway. */
 int monitor_start(struct machine *machine);
 
 /* {"guest": ..., "reason": ...}: data of RESET and SHUTDOWN. */
