@@ -29,6 +29,12 @@ test:
 test-all:
 	@tests/run --full --report docs/reliability.md $(SUITES)
 
+# Every device by handfast and by QEMU; writes docs/devices.md. DEVICES names some of tests/lab/matrix.devices.
+matrix: setup-test
+	@$(MAKE) --no-print-directory $(BUILD)/handfast
+	@FULL=1 MATRIX="$(DEVICES)" tests/lab/run tests/lab/matrix.test
+	@$(if $(DEVICES),,tests/lab/matrix-report build/logs/lab/matrix.log >docs/devices.md)
+
 bench: setup-test
 	@$(MAKE) --no-print-directory $(BUILD)/handfast
 	@bench/run
@@ -43,4 +49,4 @@ clean:
 	rm -rf build build-*
 
 FORCE:
-.PHONY: all setup-demo setup-test demo test test-all bench lint install clean FORCE
+.PHONY: all setup-demo setup-test demo test test-all matrix bench lint install clean FORCE

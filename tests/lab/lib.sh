@@ -6,6 +6,7 @@
 #
 #   # lab: --kernel stock --memory 8G     options of lab/run; tests with the same ones share one boot
 #   # timeout: 90                         seconds (default 300)
+#   # timeout-full: 900                   in `make test-all`, where that is longer
 #   # full                                only in `make test-all`
 #
 # Given in the environment: $HANDFAST; what tests/lab/guests prints; $GUEST_PROGRAM_<NAME>, the programs of
