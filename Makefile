@@ -32,8 +32,8 @@ test-all:
 # Every device by handfast and by QEMU; writes docs/devices.md. DEVICES names some of tests/lab/matrix.devices.
 matrix: setup-test
 	@$(MAKE) --no-print-directory $(BUILD)/handfast
-	@FULL=1 MATRIX="$(DEVICES)" tests/lab/run tests/lab/matrix.test
-	@$(if $(DEVICES),,tests/lab/matrix-report build/logs/lab/matrix.log >docs/devices.md)
+	@FULL=1 MATRIX="$(DEVICES)" tests/lab/run $(if $(DEVICES),tests/lab/matrix.test,tests/lab/matrix*.test)
+	@$(if $(DEVICES),,tests/lab/matrix-report build/logs/lab/matrix*.log >docs/devices.md)
 
 bench: setup-test
 	@$(MAKE) --no-print-directory $(BUILD)/handfast
