@@ -29,7 +29,15 @@ block_of() {
 }
 
 has_block() { [ -n "$(block_of "$address")" ]; }
-interface() { basename "$(sysfs)/net/"*; }
+# Below the device itself, or below the virtio device that it carries.
+interface() {
+	local found
+
+	for found in "$(sysfs)/net/"* "$(sysfs)/virtio"*/net/*; do
+		[ ! -e "$found" ] || basename "$found"
+	done
+}
+has_net() { [ -n "$(interface)" ]; }
 
 # Interrupts of the device so far. For a line, of that line; where a driver names them itself, by that name.
 count_interrupts() {
@@ -70,7 +78,7 @@ link_up() {
 }
 
 use_net() {
-	wait_for 20 test -d "$(sysfs)/net" && link_up || return 1
+	wait_for 20 has_net && link_up || return 1
 	ip address show dev "$(interface)" | grep -q 10.0.2.15 || ip address add 10.0.2.15/24 dev "$(interface)"
 	ip route replace 10.0.2.0/24 dev "$(interface)"
 	ping -q -c 2 -s 1400 -W 5 10.0.2.2 >/dev/null && echo_service
@@ -106,7 +114,7 @@ bind() {
 
 # The next network card gets the address.
 leave() {
-	[ -d "$(sysfs)/net" ] || return 0
+	has_net || return 0
 	ip link set "$(interface)" down
 	ip address flush dev "$(interface)"
 }

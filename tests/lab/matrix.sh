@@ -4,6 +4,8 @@
 # guest the driver binds, data is moved and looked at, interrupts come the way they should; the driver is taken off and
 # put back; the guest resets itself and does it all again. What QEMU does handfast has to do. matrix-report makes
 # docs/devices.md of the lines "# matrix: DEVICES|DRIVERS|MODES|HANDFAST|QEMU". $MATRIX names some of the devices.
+# Sourced after host.sh.
+: "${serial?}" "${KERNEL_LAB_ELF?}" "${GUEST_DEVICES_LAB?}"
 declare -A bdf_of driver_for mode_of plain_of kind_of run_of
 names=() bound=()
 
