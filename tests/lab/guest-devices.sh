@@ -55,14 +55,22 @@ count_interrupts() {
 	done | awk '{sum += $1} END {print sum + 0}'
 }
 
-# What the lab sends back must be what was sent: 256 KiB over TCP.
+# What the lab sends back must be what was sent: 256 KiB over TCP. The way there stays open until all is back.
 echo_service() {
-	local size=262144
+	local nc status
 
 	[ -s /tmp/sent ] || dd if=/dev/urandom of=/tmp/sent bs=4096 count=64 2>/dev/null
-	rm -f /tmp/back
-	(cat /tmp/sent; sleep 20) | timeout 30 nc 10.0.2.100 7 | head -c "$size" >/tmp/back
-	cmp /tmp/sent /tmp/back
+	rm -f /tmp/back /tmp/way
+	mkfifo /tmp/way
+	nc 10.0.2.100 7 </tmp/way >/tmp/back &
+	nc=$!
+	exec 3>/tmp/way
+	cat /tmp/sent >&3
+	wait_for 30 cmp -s /tmp/sent /tmp/back
+	status=$?
+	exec 3>&-
+	kill "$nc" 2>/dev/null
+	return "$status"
 }
 
 # A virtual function's driver gives its physical one a millisecond to answer, which is short in the lab.
