@@ -32,8 +32,9 @@ test-all:
 # Every device by handfast and by QEMU; writes docs/devices.md. DEVICES names some of tests/lab/matrix.devices.
 matrix: setup-test
 	@$(MAKE) --no-print-directory $(BUILD)/handfast
-	@FULL=1 MATRIX="$(DEVICES)" tests/lab/run $(if $(DEVICES),tests/lab/matrix.test,tests/lab/matrix*.test)
-	@$(if $(DEVICES),,tests/lab/matrix-report build/logs/lab/matrix*.log >docs/devices.md)
+	@tests=$$(tests/lab/matrix-tests $(DEVICES)) && FULL=1 MATRIX="$(DEVICES)" tests/lab/run --logs build/logs/matrix $$tests
+	@$(if $(DEVICES),,tests/lab/matrix-report build/logs/matrix/matrix-*.log >build/devices.md && \
+		mv build/devices.md docs/devices.md)
 
 bench: setup-test
 	@$(MAKE) --no-print-directory $(BUILD)/handfast

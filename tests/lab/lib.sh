@@ -8,9 +8,12 @@
 #   # timeout: 90                         seconds (default 300)
 #   # timeout-full: 900                   in `make test-all`, where that is longer
 #   # full                                only in `make test-all`
+#   # named                               only when it is named: another suite than `lab` does that
 #
 # Given in the environment: $HANDFAST; what tests/lab/guests prints; $GUEST_PROGRAM_<NAME>, the programs of
 # tests/guests; $FULL (not empty in `make test-all`); $LAB_OUT (comes back, as build/logs/lab).
+# Lines that a test writes to $LAB_OUT/$TEST_NAME.kept are there when it runs again because the lab host has died: what
+# it need not do once more.
 # With `# lab: --init systemd` a test may call lab-reboot: it runs from its beginning, with $LAB_BOOT one higher.
 # A test that ends with another status than 0, before done_testing, or not at all, has failed.
 
