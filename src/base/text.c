@@ -86,21 +86,38 @@ int text_to_bool(const char *text, bool *ret_value)
 	return error_set(EINVAL, "'%s' is neither on nor off", text);
 }
 
+static const char *const size_units[] = { "bytes", "KiB", "MiB", "GiB", "TiB" };
+
+/* The largest one that divides bytes. */
+static unsigned exact_unit(uint64_t bytes)
+{
+	unsigned unit = 0;
+
+	while (unit < 4 && bytes != 0 && (bytes >> (10 * unit)) % 1024 == 0)
+		unit++;
+	return unit;
+}
+
 const char *text_size(uint64_t bytes, char *ret_text, size_t size)
 {
-	static const char *const units[] = { "bytes", "KiB", "MiB", "GiB", "TiB" };
-	unsigned exact = 0, largest = 0;
+	unsigned exact = exact_unit(bytes), largest = 0;
 
-	while (exact < 4 && bytes != 0 && (bytes >> (10 * exact)) % 1024 == 0)
-		exact++;
 	while (largest < 4 && bytes >> (10 * (largest + 1)) != 0)
 		largest++;
 	/* 5120 MiB reads well as 5 GiB; 1537 KiB would not gain by 1.5 MiB; 1234567 bytes do. */
 	if (exact + 1 >= largest)
-		snprintf(ret_text, size, "%" PRIu64 " %s", bytes >> (10 * exact), units[exact]);
+		snprintf(ret_text, size, "%" PRIu64 " %s", bytes >> (10 * exact), size_units[exact]);
 	else
 		snprintf(ret_text, size, "%.1f %s", (double)bytes / (double)(UINT64_C(1) << (10 * largest)),
-			 units[largest]);
+			 size_units[largest]);
+	return ret_text;
+}
+
+const char *text_size_like(uint64_t bytes, uint64_t other, char *ret_text, size_t size)
+{
+	unsigned unit = exact_unit(bytes | other);
+
+	snprintf(ret_text, size, "%" PRIu64 " %s", bytes >> (10 * unit), size_units[unit]);
 	return ret_text;
 }
 

@@ -24,6 +24,9 @@ int text_to_bool(const char *text, bool *ret_value);
  * with one decimal where none above KiB does. Returns ret_text. */
 const char *text_size(uint64_t bytes, char *ret_text, size_t size);
 
+/* The same in a unit that divides other, too: for two sizes that are to be compared. */
+const char *text_size_like(uint64_t bytes, uint64_t other, char *ret_text, size_t size);
+
 /* Copies what fits, always terminated. Returns false where it had to be cut. */
 bool text_copy(char *to, size_t size, const char *from);
 

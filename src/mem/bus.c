@@ -67,11 +67,10 @@ static bool holds(const struct mem_io *io, uint64_t address)
 	return address >= io->start && address - io->start < io->size;
 }
 
-static bool overlap(const struct mem_io *a, const struct mem_io *b)
+/* size is not 0. */
+static bool overlap(const struct mem_io *io, uint64_t start, uint64_t size)
 {
-	if (a->size == 0 || b->size == 0)
-		return false;
-	return holds(a, b->start) || holds(b, a->start);
+	return io->size && (holds(io, start) || (io->start >= start && io->start - start < size));
 }
 
 void mem_bus_add(struct mem_bus *bus, struct mem_io *io)
@@ -82,7 +81,7 @@ void mem_bus_add(struct mem_bus *bus, struct mem_io *io)
 	io->overlaid = false;
 	for (; *link; link = &(*link)->next) {
 		check(*link != io);
-		io->overlaid |= overlap(*link, io);
+		io->overlaid |= io->size && overlap(*link, io->start, io->size);
 	}
 	io->next = NULL;
 	*link = io;
@@ -104,6 +103,17 @@ void mem_bus_remove(struct mem_bus *bus, struct mem_io *io)
 		/* A range that this one overlaid keeps its mark, and only loses the short cut by it. */
 	}
 	lock_drop(bus->lock);
+}
+
+bool mem_bus_shared(struct mem_bus *bus, const struct mem_io *own, uint64_t start, uint64_t size)
+{
+	bool shared = false;
+
+	lock_take(bus->lock);
+	for (const struct mem_io *io = bus->ranges; io && !shared; io = io->next)
+		shared = io != own && overlap(io, start, size);
+	lock_drop(bus->lock);
+	return shared;
 }
 
 void mem_bus_drain(struct mem_bus *bus, struct mem_io *io)

@@ -47,6 +47,8 @@ void mem_bus_destroy(struct mem_bus *bus);
 void mem_bus_add(struct mem_bus *bus, struct mem_io *io);
 /* No new access finds it; one at work may still be. Callable from a handler. Not added: no effect. */
 void mem_bus_remove(struct mem_bus *bus, struct mem_io *io);
+/* Whether a range other than own holds any address of [start, start + size), which is not empty. */
+bool mem_bus_shared(struct mem_bus *bus, const struct mem_io *own, uint64_t start, uint64_t size);
 /* Waits until no handler of io is at work. Not from one of its handlers, no lock held. */
 void mem_bus_drain(struct mem_bus *bus, struct mem_io *io);
 

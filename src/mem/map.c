@@ -7,6 +7,9 @@
  * knows it. No two visible regions overlap and none touches a forbidden range, so listeners never see an
  * overlap whatever a guest does with its BARs.
  *
+ * A region with a bus gives way to whoever is trapped beside its owner. That one is on the bus first and
+ * calls mem_map_revise() then; of two that come at once, the one that gets `update` later sees the other.
+ *
  * `update` is held for the whole of a change, listeners included, so changes come one at a time, and the
  * thread that holds it reads the list freely. The machine lock is taken under it for each edit.
  */
@@ -62,7 +65,7 @@ void mem_map_destroy(struct mem_map *map)
 	free(map);
 }
 
-/* Whether the region's place is free: of forbidden ranges and of visible regions. */
+/* Whether the region's place is free: of forbidden ranges, of visible regions, of whom it would hide. */
 static bool place_free(const struct mem_map *map, const struct mem_region *region)
 {
 	for (size_t i = 0; i < map->forbidden_count; i++) {
@@ -76,7 +79,7 @@ static bool place_free(const struct mem_map *map, const struct mem_region *regio
 		    overlap(other->start, other->size, region->start, region->size))
 			return false;
 	}
-	return true;
+	return !region->bus || !mem_bus_shared(region->bus, region->own, region->start, region->size);
 }
 
 static void visible_set(struct mem_map *map, struct mem_region *region, bool visible)
@@ -198,6 +201,29 @@ void mem_map_remove(struct mem_map *map, struct mem_region *region)
 	pthread_mutex_unlock(&map->update);
 }
 
+bool mem_map_shows(struct mem_map *map, const struct mem_region *region)
+{
+	bool visible;
+
+	lock_take(map->lock);
+	visible = region->visible;
+	lock_drop(map->lock);
+	return visible;
+}
+
+void mem_map_revise(struct mem_map *map)
+{
+	pthread_mutex_lock(&map->update);
+	for (struct mem_region *region = map->regions; region; region = region->next) {
+		if (!region->bus || !region->visible || place_free(map, region))
+			continue;
+		listeners_remove(map, region, MEM_LISTENERS_MAX);
+		visible_set(map, region, false);
+	}
+	waiting_show(map);
+	pthread_mutex_unlock(&map->update);
+}
+
 /* Tells one listener that every visible region before `end` (NULL: the list's end) leaves. */
 static void listener_forget(struct mem_map *map, struct mem_listener *listener, const struct mem_region *end)
 {
@@ -254,6 +280,20 @@ void mem_map_unlisten(struct mem_map *map, struct mem_listener *listener)
 		map->listeners[listener->index] = NULL;
 	}
 	pthread_mutex_unlock(&map->update);
+}
+
+int mem_map_each(struct mem_map *map, int (*look)(void *opaque, const struct mem_region *region),
+		 void *opaque)
+{
+	int ret = 0;
+
+	pthread_mutex_lock(&map->update);
+	for (const struct mem_region *region = map->regions; region && ret == 0; region = region->next) {
+		if (region->visible)
+			ret = look(opaque, region);
+	}
+	pthread_mutex_unlock(&map->update);
+	return ret;
 }
 
 void mem_region_cookie_set(struct mem_region *region, const struct mem_listener *listener, void *cookie)

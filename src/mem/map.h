@@ -10,6 +10,9 @@
  * the other leaves: a guest may put BARs wherever it likes, at no one's cost but its own. RAM is added
  * first and never leaves, so nothing ever covers it.
  *
+ * A region that is larger than what its owner has there (a BAR smaller than a page) waits as well while
+ * anybody else is trapped in its place, whom it would hide.
+ *
  * Listeners are called on the thread that changes the map, one change at a time, with the machine lock
  * dropped (their work is slow), and may not change the map themselves.
  */
@@ -17,6 +20,7 @@
 #include <stdint.h>
 
 #include "base/lock.h"
+#include "mem/bus.h"
 #include "mem/ram.h"
 
 enum mem_kind {
@@ -33,6 +37,10 @@ struct mem_region {
 	enum mem_kind kind;
 	bool alone;	  /* no device but its own (MEM_KIND_RAM: none) is to reach it */
 	const char *name; /* for messages */
+	/* NULL, or where its owner's own accesses are trapped: visible only while nobody but `own` is on it
+	 * in the region's place. */
+	struct mem_bus *bus;
+	const struct mem_io *own;
 
 	/* mem/map.c's own */
 	struct mem_region *next;
@@ -68,6 +76,17 @@ void mem_map_unlisten(struct mem_map *map, struct mem_listener *listener);
  * a listener, and then the region is not in the map. */
 int mem_map_add(struct mem_map *map, struct mem_region *region);
 void mem_map_remove(struct mem_map *map, struct mem_region *region); /* not in the map: nothing happens */
+
+/* Whether the region is in the map and visible. Any thread. */
+bool mem_map_shows(struct mem_map *map, const struct mem_region *region);
+
+/* Shows every visible region to look, until it returns something else than 0, which is returned. Changes of
+ * the map wait meanwhile, so look is quick; it may not change the map. */
+int mem_map_each(struct mem_map *map, int (*look)(void *opaque, const struct mem_region *region),
+		 void *opaque);
+
+/* Who is on a bus has changed: to be called after each change that may concern a region with one. */
+void mem_map_revise(struct mem_map *map);
 
 /* A listener's own word for a region (a slot number, say); NULL at first. */
 void mem_region_cookie_set(struct mem_region *region, const struct mem_listener *listener, void *cookie);

@@ -22,6 +22,8 @@
 #define PAGE_SIZE   4096U
 #define THREADS_MAX 64U
 
+#define RESIDENT_PAGES 16384 /* asked for at once */
+
 /* Linux 5.14; the C library's headers may be older than the kernel. */
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
@@ -32,7 +34,7 @@ struct populate {
 	atomic_ullong next; /* byte of RAM, counted over all blocks, where the next piece begins */
 	atomic_ullong done; /* bytes */
 	atomic_int err;	    /* positive errno of the first failure; ends all threads */
-	void (*progress)(void *opaque, uint64_t done, uint64_t total);
+	bool (*progress)(void *opaque, uint64_t done, uint64_t total);
 	void *opaque;
 };
 
@@ -104,8 +106,9 @@ static void work_on(struct populate *work, bool report)
 			return;
 		}
 		atomic_fetch_add(&work->done, length);
-		if (report && work->progress)
-			work->progress(work->opaque, atomic_load(&work->done), work->ram->size);
+		if (report && work->progress &&
+		    !work->progress(work->opaque, atomic_load(&work->done), work->ram->size))
+			atomic_compare_exchange_strong(&work->err, &none, ECANCELED);
 	}
 }
 
@@ -131,7 +134,7 @@ static unsigned helpers_start(struct populate *work, pthread_t *threads, unsigne
 }
 
 int mem_ram_populate(struct mem_ram *ram, unsigned threads,
-		     void (*progress)(void *opaque, uint64_t done, uint64_t total), void *opaque)
+		     bool (*progress)(void *opaque, uint64_t done, uint64_t total), void *opaque)
 {
 	struct populate work = { .ram = ram, .progress = progress, .opaque = opaque };
 	pthread_t helpers[THREADS_MAX];
@@ -145,6 +148,10 @@ int mem_ram_populate(struct mem_ram *ram, unsigned threads,
 		pthread_join(helpers[--started], NULL);
 
 	err = atomic_load(&work.err);
+	if (err == ECANCELED) {
+		error_set(err, "it is not wanted any more");
+		return error_tried("fault guest memory in");
+	}
 	if (err) {
 		error_sys(err, "stopped after %s of %s",
 			  text_size(atomic_load(&work.done), done, sizeof(done)),
@@ -153,6 +160,27 @@ int mem_ram_populate(struct mem_ram *ram, unsigned threads,
 		return error_try("give the guest less memory (-m), or free memory on the host");
 	}
 	if (progress)
-		progress(opaque, ram->size, ram->size);
+		(void)progress(opaque, ram->size, ram->size);
 	return 0;
+}
+
+uint64_t mem_ram_resident(const struct mem_ram *ram)
+{
+	static const size_t step = (size_t)RESIDENT_PAGES * PAGE_SIZE;
+	unsigned char pages[RESIDENT_PAGES];
+	uint64_t resident = 0;
+
+	for (size_t i = 0; i < ram->count; i++) {
+		const struct mem_ram_block *block = &ram->blocks[i];
+
+		for (uint64_t at = 0; at < block->size; at += step) {
+			size_t length = block->size - at < step ? (size_t)(block->size - at) : step;
+
+			if (mincore((char *)block->host + at, length, pages))
+				return resident; /* of a kernel without it, nothing is known */
+			for (size_t page = 0; page < length / PAGE_SIZE; page++)
+				resident += pages[page] & 1 ? PAGE_SIZE : 0;
+		}
+	}
+	return resident;
 }

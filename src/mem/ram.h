@@ -46,12 +46,15 @@ void *mem_ram_at(const struct mem_ram *ram, gpa_t start, uint64_t length);
 int mem_ram_write(struct mem_ram *ram, gpa_t start, const void *from, uint64_t length);
 int mem_ram_read(const struct mem_ram *ram, gpa_t start, void *ret_to, uint64_t length);
 
+/* How many of its bytes have been faulted in by now. */
+uint64_t mem_ram_resident(const struct mem_ram *ram);
+
 /*
  * Faults all of it in (MADV_POPULATE_WRITE, Linux 5.14) on `threads` threads in pieces of 32 MiB, so
  * that pinning finds it there. progress (may be NULL) is called from the calling thread with the bytes
- * done so far. Errors: ENOMEM with how far it came.
+ * done so far; where it returns false, that is the end. Errors: ENOMEM with how far it came, ECANCELED.
  */
 int mem_ram_populate(struct mem_ram *ram, unsigned threads,
-		     void (*progress)(void *opaque, uint64_t done, uint64_t total), void *opaque);
+		     bool (*progress)(void *opaque, uint64_t done, uint64_t total), void *opaque);
 
 #endif

@@ -67,6 +67,13 @@ static void test_size_texts(void **state)
 		char text[32];
 
 		assert_string_equal(text_size(cases[i].bytes, text, sizeof(text)), cases[i].text);
+		/* Two that are compared have one unit. */
+		assert_string_equal(text_size_like(1536 << 20, 1530 << 20, text, sizeof(text)), "1536 MiB");
+		assert_string_equal(text_size_like(1530 << 20, 1536 << 20, text, sizeof(text)), "1530 MiB");
+		assert_string_equal(text_size_like(UINT64_C(64) << 30, 4096, text, sizeof(text)),
+				    "67108864 KiB");
+		assert_string_equal(text_size_like(UINT64_C(64) << 30, 0, text, sizeof(text)), "64 GiB");
+		assert_string_equal(text_size_like(0, 0, text, sizeof(text)), "0 bytes");
 	}
 }
 

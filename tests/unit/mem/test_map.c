@@ -170,6 +170,63 @@ static void first_to_wait_is_first_served(void **state)
 	world_fini(&world);
 }
 
+static void larger_than_its_own(void **state)
+{
+	struct mem_region page = region("page", 20, 1), big = region("big", 20, 2),
+			  late = region("late", 20, 1);
+	struct mem_io own = { .start = 20 * PAGE, .size = 0x100 };
+	struct mem_io before = { .start = 20 * PAGE - 0x10, .size = 0x10 },
+		      behind = { .start = 21 * PAGE, .size = 8 };
+	struct mem_io in = { .start = 21 * PAGE - 1, .size = 8 }, all = { .start = 0, .size = 100 * PAGE };
+	struct mem_bus *bus;
+	struct ear ear = EAR;
+	struct world world;
+
+	world_init(&world);
+	assert_int_equal(mem_bus_create(&world.lock, &bus), 0);
+	assert_int_equal(mem_map_listen(world.map, &ear.listener), 0);
+	page.bus = bus;
+	page.own = &own;
+	mem_bus_add(bus, &own);
+	mem_bus_add(bus, &before);
+	mem_bus_add(bus, &behind);
+	assert_int_equal(mem_map_add(world.map, &page), 0);
+	mem_map_revise(world.map);
+	expect(&ear, "+page ");
+	mem_bus_add(bus, &in);
+	mem_map_revise(world.map);
+	mem_map_revise(world.map);
+	expect(&ear, "-page ");
+	mem_bus_add(bus, &all);
+	mem_bus_remove(bus, &in);
+	mem_map_revise(world.map);
+	expect(&ear, "");
+	mem_bus_remove(bus, &all);
+	mem_map_revise(world.map);
+	expect(&ear, "+page ");
+	/* Who waited for its place gets it, and then it waits like anybody. */
+	assert_int_equal(mem_map_add(world.map, &big), 0);
+	mem_bus_add(bus, &in);
+	mem_map_revise(world.map);
+	expect(&ear, "-page +big ");
+	mem_bus_remove(bus, &in);
+	mem_map_revise(world.map);
+	expect(&ear, "");
+	mem_map_remove(world.map, &big);
+	expect(&ear, "-big +page ");
+	/* One that comes into company. */
+	mem_map_remove(world.map, &page);
+	mem_bus_add(bus, &in);
+	late.bus = bus;
+	late.own = &own;
+	assert_int_equal(mem_map_add(world.map, &late), 0);
+	assert_false(late.visible);
+	mem_map_remove(world.map, &late);
+	expect(&ear, "-page ");
+	world_fini(&world);
+	mem_bus_destroy(bus);
+}
+
 static void forbidden_is_never_shown(void **state)
 {
 	struct mem_region over = region("over", 0xfed00, 0x200), top = region("top", 0, 1);
@@ -368,18 +425,48 @@ static void changes_come_one_at_a_time(void **state)
 	world_fini(&world);
 }
 
+static int look_at(void *opaque, const struct mem_region *region)
+{
+	char *names = opaque;
+
+	strcat(names, region->name);
+	return strcmp(region->name, "bar") == 0 ? 7 : 0;
+}
+
+static void each_shows_what_is_visible(void **state)
+{
+	struct mem_region ram = region("ram", 0, 16), hidden = region("hidden", 8, 1),
+			  bar = region("bar", 100, 2), last = region("last", 200, 1);
+	char names[64] = "";
+	struct world world;
+
+	world_init(&world);
+	assert_int_equal(mem_map_add(world.map, &ram), 0);
+	assert_int_equal(mem_map_add(world.map, &hidden), 0);
+	assert_int_equal(mem_map_each(world.map, look_at, names), 0);
+	assert_string_equal(names, "ram");
+	names[0] = '\0';
+	assert_int_equal(mem_map_add(world.map, &bar), 0);
+	assert_int_equal(mem_map_add(world.map, &last), 0);
+	assert_int_equal(mem_map_each(world.map, look_at, names), 7);
+	assert_string_equal(names, "rambar");
+	world_fini(&world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(listener_hears_what_was_and_what_comes),
 		cmocka_unit_test(overlapping_waits_its_turn),
 		cmocka_unit_test(first_to_wait_is_first_served),
+		cmocka_unit_test(larger_than_its_own),
 		cmocka_unit_test(forbidden_is_never_shown),
 		cmocka_unit_test(nonsense_is_refused),
 		cmocka_unit_test(refusal_rolls_back),
 		cmocka_unit_test(listener_refused_at_start),
 		cmocka_unit_test(waiting_region_refused_goes_on_waiting),
 		cmocka_unit_test(listeners_are_counted),
+		cmocka_unit_test(each_shows_what_is_visible),
 		cmocka_unit_test(changes_come_one_at_a_time),
 	};
 

@@ -143,9 +143,10 @@ struct seen {
 	unsigned calls;
 	uint64_t last;
 	bool bad;
+	unsigned stop_at; /* that call says so; 0: none */
 };
 
-static void progress(void *opaque, uint64_t done, uint64_t total)
+static bool progress(void *opaque, uint64_t done, uint64_t total)
 {
 	struct seen *seen = opaque;
 
@@ -153,6 +154,7 @@ static void progress(void *opaque, uint64_t done, uint64_t total)
 	seen->bad |= !pthread_equal(seen->thread, pthread_self()) || done < seen->last || done > total ||
 		     total != 112 * MIB;
 	seen->last = done;
+	return seen->calls != seen->stop_at;
 }
 
 static void populate_faults_all_in(void **state)
@@ -174,6 +176,21 @@ static void populate_faults_all_in(void **state)
 		assert_memory_equal((char *)blocks[1].host + 12345, "kept", 4);
 		mem_ram_destroy(ram);
 	}
+}
+
+static void populate_can_be_stopped(void **state)
+{
+	struct seen seen = { .thread = pthread_self(), .stop_at = 1 };
+	struct mem_ram *ram = split_create();
+
+	assert_int_equal(mem_ram_resident(ram), 0);
+	assert_int_equal(mem_ram_populate(ram, 1, progress, &seen), -ECANCELED);
+	assert_int_equal(seen.calls, 1);
+	assert_int_equal(mem_ram_resident(ram), seen.last);
+	seen = (struct seen){ .thread = pthread_self() };
+	assert_int_equal(mem_ram_populate(ram, 2, progress, &seen), 0);
+	assert_int_equal(mem_ram_resident(ram), 112 * MIB);
+	mem_ram_destroy(ram);
 }
 
 static bool huge_pages_to_be_had(void)
@@ -284,6 +301,7 @@ int main(void)
 		cmocka_unit_test(accessor_checks_every_byte),
 		cmocka_unit_test(copies_are_whole_or_none),
 		cmocka_unit_test(populate_faults_all_in),
+		cmocka_unit_test(populate_can_be_stopped),
 		cmocka_unit_test(populate_brings_huge_pages),
 		cmocka_unit_test(touching_keeps_contents),
 		cmocka_unit_test(refusal_names_the_size),
