@@ -40,6 +40,9 @@ int pm_create(struct mem_bus *pio, struct loop *loop, struct dev_irq sci, const 
 	      void *opaque, struct pm **ret_pm);
 void pm_destroy(struct pm *pm);
 void pm_reset(struct pm *pm);
+/* Sets the status of a general-purpose event, 0 to 63: the SCI follows where the guest has enabled it. Any
+ * thread. */
+void pm_gpe(struct pm *pm, unsigned number);
 /* Presses the power button. Any thread. */
 void pm_power_button(struct pm *pm);
 

@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "base/check.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "dev/port-priv.h"
@@ -311,6 +312,15 @@ void pm_reset(struct pm *pm)
 	pm->reset_register = 0;
 	pm->half_seen = pm_ticks(pm) >> (PM_TIMER_BITS - 1);
 	dev_timer_disarm(&pm->overflow);
+	pm_update(pm);
+	pthread_mutex_unlock(&pm->mutex);
+}
+
+void pm_gpe(struct pm *pm, unsigned number)
+{
+	check(number < GPE0_BYTES * 8);
+	pthread_mutex_lock(&pm->mutex);
+	pm->gpe0_status[number / 8] |= (uint8_t)(1u << number % 8);
 	pm_update(pm);
 	pthread_mutex_unlock(&pm->mutex);
 }

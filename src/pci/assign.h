@@ -13,6 +13,7 @@
 struct pci_windows {
 	struct mem_range mmio32; /* below 4 GiB */
 	struct mem_range mmio64; /* above; size 0: none */
+	const char *mmio64_end;	 /* what it ends at, for messages; or NULL */
 	uint16_t io_start;	 /* I/O ports for BARs: [io_start, io_end] */
 	uint16_t io_end;
 };

@@ -59,12 +59,15 @@ static bool enter(const struct pci_bus *bus, uint8_t devfn, struct target *ret_t
 	return true;
 }
 
-static void leave(struct target *target)
+/* What has been done there meanwhile is counted by the way: the lock is held anyhow. */
+static void leave(struct target *target, unsigned reads, unsigned writes)
 {
 	sem_t *drained = NULL;
 
 	lock_take(target->lock);
 	check(target->function->busy > 0);
+	target->function->accesses.reads += reads;
+	target->function->accesses.writes += writes;
 	if (--target->function->busy == 0)
 		drained = target->function->drained;
 	lock_drop(target->lock);
@@ -116,7 +119,7 @@ uint32_t pci_config_read(struct pci_bus *root, uint8_t bus_number, uint8_t devfn
 	if (!access_is_valid(offset, size) || !enter_by_number(root, bus_number, devfn, &target))
 		return ones(size);
 	value = target.function->ops->config_read(target.function, offset, size);
-	leave(&target);
+	leave(&target, 1, 0);
 	return put_multifunction(value, offset, size, target.multifunction) & ones(size);
 }
 
@@ -128,7 +131,24 @@ void pci_config_write(struct pci_bus *root, uint8_t bus_number, uint8_t devfn, u
 	if (!access_is_valid(offset, size) || !enter_by_number(root, bus_number, devfn, &target))
 		return;
 	target.function->ops->config_write(target.function, offset, size, value & ones(size));
-	leave(&target);
+	leave(&target, 0, 1);
+}
+
+struct pci_accesses pci_function_accesses(const struct pci_function *function)
+{
+	struct pci_accesses accesses;
+
+	lock_take(function->bus->lock);
+	accesses = function->accesses;
+	lock_drop(function->bus->lock);
+	return accesses;
+}
+
+void pci_function_accesses_forget(struct pci_function *function)
+{
+	lock_take(function->bus->lock);
+	function->accesses = (struct pci_accesses){ 0 };
+	lock_drop(function->bus->lock);
 }
 
 void pci_bus_reset(struct pci_bus *bus)
@@ -145,7 +165,7 @@ void pci_bus_reset(struct pci_bus *bus)
 		if (target.function->secondary)
 			pci_bus_reset(target.function->secondary);
 		target.function->ops->reset(target.function);
-		leave(&target);
+		leave(&target, 0, 0);
 	}
 }
 

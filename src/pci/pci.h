@@ -62,6 +62,12 @@ struct pci_function_ops {
 	void (*destroy)(struct pci_function *function);
 };
 
+/* How often somebody has reached into a function. */
+struct pci_accesses {
+	uint64_t reads;
+	uint64_t writes;
+};
+
 /* Embedded at the start of each kind of function. The fields up to the blank line are set by its maker
  * before pci_bus_attach() and do not change after. */
 struct pci_function {
@@ -75,7 +81,8 @@ struct pci_function {
 	/* pci/bus.c's own */
 	struct pci_bus *bus;
 	uint8_t devfn;
-	unsigned busy;	/* configuration accesses and resets at work */
+	unsigned busy; /* configuration accesses and resets at work */
+	struct pci_accesses accesses;
 	sem_t *drained; /* posted when busy comes down to 0 after a detach */
 };
 
@@ -140,6 +147,11 @@ uint32_t pci_config_read(struct pci_bus *root, uint8_t bus_number, uint8_t devfn
 			 unsigned size);
 void pci_config_write(struct pci_bus *root, uint8_t bus_number, uint8_t devfn, unsigned offset, unsigned size,
 		      uint32_t value);
+
+/* How many of these there were for the function since it was attached or they were last forgotten. Its own
+ * operations called by others do not count. Any thread, no lock held. */
+struct pci_accesses pci_function_accesses(const struct pci_function *function);
+void pci_function_accesses_forget(struct pci_function *function);
 
 /* The interrupt line (GSI 16 to 23) that this function's pin (1: INTA to 4: INTD) is wired to, through
  * the bridges above it (PCI-to-PCI Bridge 1.2, 9.1). The DSDT says the same to the guest. */

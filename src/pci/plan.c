@@ -13,6 +13,7 @@
  * search ends.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -327,32 +328,50 @@ static bool move_above(struct pci_plan *plan)
 	return true;
 }
 
-static void say_window(const struct pci_plan *plan, enum pci_space space, const char *where,
-		       const struct mem_range *window, bool first)
+static struct mem_range window_of(const struct pci_windows *windows, enum pci_space space)
 {
-	char size[32], taken[32];
-
-	text_size(window->size, size, sizeof(size));
-	text_size(plan->taken[space], taken, sizeof(taken));
-	if (first)
-		error_set(ENOSPC, "the PCI window %s has %s in all, %s of them taken", where, size, taken);
-	else
-		error_add("the PCI window %s has %s in all, %s of them taken", where, size, taken);
+	if (space == PCI_SPACE_IO)
+		return (struct mem_range){ windows->io_start, io_size(windows) };
+	return space == PCI_SPACE_PREF ? windows->mmio64 : windows->mmio32;
 }
 
-static void say_windows(const struct pci_plan *plan, enum pci_space space, bool wide)
+/* size, align: of what found no place in it. Where there is room enough, it is not at the right place. */
+static void say_window(const struct pci_plan *plan, enum pci_space space, uint64_t size, uint64_t align,
+		       bool first)
+{
+	const struct mem_range window = window_of(plan->windows, space);
+	static const char format[] = "the PCI window %s 4 GiB has %s in all, %s of them taken%s";
+	const char *where = space == PCI_SPACE_PREF ? "above" : "below";
+	const char *end = space == PCI_SPACE_PREF ? plan->windows->mmio64_end : NULL;
+	uint64_t taken = plan->taken[space];
+	char whole[32], part[32] = "none", lacks[240] = "", wanted[32], multiple[32];
+
+	/* A page here and there would make kibibytes of it all. */
+	if (taken > MIB)
+		taken = round_up(taken, MIB);
+	text_size_like(window.size, taken, whole, sizeof(whole));
+	if (taken)
+		text_size_like(taken, window.size, part, sizeof(part));
+	if (size <= window.size - plan->taken[space])
+		snprintf(lacks, sizeof(lacks),
+			 ", but from 0x%" PRIx64 " to 0x%" PRIx64
+			 " no %s are free that begin at a multiple of %s%s%s",
+			 window.start, window.start + window.size - 1,
+			 text_size(size, wanted, sizeof(wanted)),
+			 text_size(align, multiple, sizeof(multiple)), end ? "; it ends at " : "",
+			 end ? end : "");
+	if (first)
+		error_set(ENOSPC, format, where, whole, part, lacks);
+	else
+		error_add(format, where, whole, part, lacks);
+}
+
+static void say_ports(const struct pci_plan *plan)
 {
 	const struct pci_windows *windows = plan->windows;
 
-	if (space == PCI_SPACE_IO) {
-		error_set(ENOSPC, "the I/O ports 0x%x to 0x%x are %u in all, %u of them taken",
-			  windows->io_start, windows->io_end, (unsigned)io_size(windows),
-			  (unsigned)plan->taken[PCI_SPACE_IO]);
-		return;
-	}
-	if (wide)
-		say_window(plan, PCI_SPACE_PREF, "above 4 GiB", &windows->mmio64, true);
-	say_window(plan, PCI_SPACE_MEM, "below 4 GiB", &windows->mmio32, !wide);
+	error_set(ENOSPC, "the I/O ports 0x%x to 0x%x are %u in all, %u of them taken", windows->io_start,
+		  windows->io_end, (unsigned)io_size(windows), (unsigned)plan->taken[PCI_SPACE_IO]);
 }
 
 /* The largest BAR of what has no place; NULL: it is nothing but room that the user wants reserved. */
@@ -369,52 +388,100 @@ static const struct pci_plan_bar *largest_bar(const struct pci_plan *plan, const
 	return largest;
 }
 
-static int refuse_bar(const struct pci_plan *plan, const struct pci_plan_bar *bar, enum pci_space space)
+static const char *const reserve_keys[PCI_SPACES] = { "io-reserve", "mem-reserve", "pref64-reserve" };
+
+/* The largest of what the user has reserved in a space, or NULL. */
+static const struct pci_plan_bus *largest_wish(const struct pci_plan *plan, enum pci_space space)
 {
+	const struct pci_plan_bus *largest = NULL;
+
+	for (unsigned i = 1; i < plan->bus_count; i++) {
+		const struct pci_plan_bus *bus = &plan->buses[i];
+
+		if (bus->fixed[space] && bus->reserve[space] > (largest ? largest->reserve[space] : 0))
+			largest = bus;
+	}
+	return largest;
+}
+
+static bool fits_alone(const struct pci_plan *plan, uint64_t size, enum pci_space space)
+{
+	const struct mem_range window = window_of(plan->windows, space);
+	uint64_t skipped = round_up(window.start, size) - window.start;
+
+	return skipped < window.size && size <= window.size - skipped;
+}
+
+/* What takes part in the want of room can be less. */
+static int advise(const struct pci_plan *plan, enum pci_space space, bool wide)
+{
+	const struct pci_plan_bus *bus = wide ? largest_wish(plan, PCI_SPACE_PREF) : NULL;
+	const char *fewer = space == PCI_SPACE_IO ? "slots on pcie.0 for devices with I/O ports: behind a "
+						    "root port each takes 4096 ports"
+						  : "fewer devices with large BARs in this VM";
+	const char *key = reserve_keys[PCI_SPACE_PREF];
+
+	if (!bus) {
+		bus = largest_wish(plan, space);
+		key = reserve_keys[space];
+	}
+	if (!bus)
+		return error_try("%s", fewer);
+	return error_try("a smaller %s= of port '%s', or %s", key, pci_bus_name(bus->bus), fewer);
+}
+
+static int refuse_bar(const struct pci_plan *plan, const struct pci_plan_item *item,
+		      const struct pci_plan_bar *bar, enum pci_space space)
+{
+	bool wide = space != PCI_SPACE_IO && bar->function->bars[bar->bar].kind == PCI_BAR_MEM64 &&
+		    plan->windows->mmio64.size > 0;
+	uint64_t bytes = bar_size(bar);
 	char name[PCI_FUNCTION_TEXT_SIZE], size[32], what[16];
 
-	say_windows(plan, space,
-		    bar->function->bars[bar->bar].kind == PCI_BAR_MEM64 && plan->windows->mmio64.size > 0);
 	if (space == PCI_SPACE_IO)
-		error_try("slots on %s for devices with I/O ports: behind a root port each takes 4096 ports",
-			  pci_bus_name(plan->buses[0].bus));
+		say_ports(plan);
+	if (wide)
+		say_window(plan, PCI_SPACE_PREF, bytes, bytes, true);
+	if (space != PCI_SPACE_IO)
+		say_window(plan, PCI_SPACE_MEM, item->size, item->align, !wide);
+	if (fits_alone(plan, bytes, space) || (wide && fits_alone(plan, bytes, PCI_SPACE_PREF)))
+		advise(plan, space, wide);
 	else
-		error_try("fewer devices with large BARs in this VM");
+		error_try("a smaller BAR, where the device can: resource%u_resize in its folder in sysfs",
+			  bar->bar);
 	snprintf(what, sizeof(what), bar->bar == PCI_ROM_BAR ? "option ROM" : "BAR %u", bar->bar);
 	return error_tried("place %s (%s) of %s in slot %u function %u of bus %s", what,
-			   text_size(bar_size(bar), size, sizeof(size)),
-			   pci_function_describe(bar->function, name), bar->function->devfn >> 3,
-			   bar->function->devfn & 7, pci_bus_name(bar->function->bus));
+			   text_size(bytes, size, sizeof(size)), pci_function_describe(bar->function, name),
+			   bar->function->devfn >> 3, bar->function->devfn & 7,
+			   pci_bus_name(bar->function->bus));
 }
 
 /* Says what has no place, and what the windows have. */
 static int refuse(const struct pci_plan *plan, const struct pci_plan_item *item, enum pci_space space)
 {
-	static const char *const keys[PCI_SPACES] = { "io-reserve", "mem-reserve", "pref64-reserve" };
 	const struct pci_plan_bar *bar = largest_bar(plan, item, space);
 	const struct pci_plan_bus *bus = item->behind;
 	char size[32];
 
 	/* A window that is as large as the user wants it is so whatever is in it. */
 	if (bar && (!bus || !bus->fixed[space] || bar_size(bar) >= bus->reserve[space]))
-		return refuse_bar(plan, bar, space);
+		return refuse_bar(plan, item, bar, space);
 	check(bus);
-	say_windows(plan, space, space == PCI_SPACE_PREF);
-	error_try("a smaller %s=, or none", keys[space]);
+	if (space == PCI_SPACE_IO)
+		say_ports(plan);
+	else
+		say_window(plan, space, item->size, item->align, true);
+	error_try("a smaller %s=, or none", reserve_keys[space]);
 	return error_tried("reserve %s behind port '%s' (%s=)",
 			   text_size(bus->size[space], size, sizeof(size)), pci_bus_name(bus->bus),
-			   keys[space]);
+			   reserve_keys[space]);
 }
 
 /* The root bus in one space. Returns 1 when something gave way and all has to be sized again. */
 static int place_root(struct pci_plan *plan, enum pci_space space)
 {
-	const struct pci_windows *windows = plan->windows;
-	const struct mem_range io = { windows->io_start, io_size(windows) };
-	const struct mem_range *window = space == PCI_SPACE_IO	   ? &io
-					 : space == PCI_SPACE_PREF ? &windows->mmio64
-								   : &windows->mmio32;
-	const struct pci_plan_item *left_out = pack(plan, 0, space, window->start, window->size);
+	const struct mem_range window = window_of(plan->windows, space);
+	const struct pci_plan_item *left_out = pack(plan, 0, space, window.start, window.size);
 
 	plan->taken[space] = 0;
 	for (unsigned i = 0; i < plan->item_count; i++)

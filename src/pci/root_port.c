@@ -13,9 +13,8 @@
  * more than on hardware, never less, and nobody else's memory (mem/map.h); and interrupts and DMA of an
  * assigned device do not come through handfast in the first place.
  *
- * The slot interrupts by MSI each time that there begins to be something to say (PCI Express 5.0, 6.7.3.4),
- * or by its pin for as long as there is. MSI rather than MSI-X: it has all that one message needs, and no
- * BAR.
+ * The slot interrupts by MSI-X each time that there begins to be something to say (PCI Express 5.0, 6.7.3.4),
+ * or by its pin for as long as there is. The table has the port's only BAR for itself.
  */
 #include "pci/root_port.h"
 
@@ -27,9 +26,11 @@
 
 #include "base/check.h"
 #include "base/error.h"
+#include "pci/acpi-priv.h"
+#include "pci/bars.h"
 #include "pci/bus-priv.h"
 #include "pci/config.h"
-#include "pci/msi.h"
+#include "pci/msix.h"
 #include "pci/slot-priv.h"
 
 /* Where the capabilities stand. */
@@ -37,7 +38,7 @@
 #define AT_EXP	  0x48
 #define AT_SSVID  0x84
 #define AT_SLOTID 0x8c
-#define AT_MSI	  0x90
+#define AT_MSIX	  0x90
 
 #define EXP_SIZE    0x3c /* of a version 2 capability */
 #define SSVID_SIZE  8
@@ -50,6 +51,8 @@
  * __synchronize_irq()).
  */
 #define PIN 4
+
+#define MSIX_BAR 0
 
 /* The fastest and widest link that every guest knows, so that no guest thinks a device held back by its
  * port. Codes and places are those of Link Capabilities and Link Status. */
@@ -64,10 +67,13 @@ struct root_port {
 	struct pci_function function;
 	struct pci_root_port_handles handles;
 	struct pci_root_port_options options; /* but for the id */
+	unsigned acpi_number;		      /* of its slot, where handles.acpi has it */
 
 	pthread_mutex_t lock; /* guards what follows; taken before the machine lock */
 	struct pci_config config;
-	struct pci_msi msi;
+	struct pci_msix msix;
+	struct pci_bars bars;
+	struct mem_io table; /* where the guest has put the BAR */
 	struct pci_slot slot;
 	bool messaged;	 /* the guest was sent a message for what the slot has to say */
 	uint32_t pulled; /* the line that is pulled for it; 0: none */
@@ -149,7 +155,47 @@ static void put_initial(struct pci_config *config, const struct initial *table, 
 	}
 }
 
-/* The state after power-on. */
+static uint64_t table_read(void *opaque, uint64_t offset, unsigned size)
+{
+	struct root_port *port = opaque;
+	uint64_t value;
+
+	pthread_mutex_lock(&port->lock);
+	value = pci_msix_read(&port->msix, offset, size);
+	pthread_mutex_unlock(&port->lock);
+	return value;
+}
+
+static void table_write(void *opaque, uint64_t offset, unsigned size, uint64_t value)
+{
+	struct root_port *port = opaque;
+
+	pthread_mutex_lock(&port->lock);
+	pci_msix_write(&port->msix, offset, size, value);
+	pthread_mutex_unlock(&port->lock);
+}
+
+static const struct mem_io_ops table_ops = { .read = table_read, .write = table_write };
+
+/* Under the lock. */
+static void map_table(void *opaque, unsigned bar, uint64_t address)
+{
+	struct root_port *port = opaque;
+
+	check(bar == MSIX_BAR);
+	port->table.start = address;
+	mem_bus_add(port->handles.mmio, &port->table);
+}
+
+static void unmap_table(void *opaque, unsigned bar)
+{
+	struct root_port *port = opaque;
+
+	check(bar == MSIX_BAR);
+	mem_bus_remove(port->handles.mmio, &port->table);
+}
+
+/* The state after power-on; nothing is mapped. */
 static void init_config(struct root_port *port)
 {
 	struct pci_config *config = &port->config;
@@ -164,14 +210,16 @@ static void init_config(struct root_port *port)
 
 	link = pci_config_get(config, AT_EXP + PCI_EXP_LNKCAP, 4);
 	pci_config_set(config, AT_EXP + PCI_EXP_LNKCAP, 4, link | (uint32_t)port->options.port << 24);
-	pci_slot_init(&port->slot, config, AT_EXP, &port->options);
+	pci_slot_init(&port->slot, config, AT_EXP, &port->options,
+		      port->options.hotplug ? port->handles.acpi : NULL, port->acpi_number);
 	if (port->options.chassis) {
 		/* PCI-to-PCI Bridge 1.2, 13.4: one slot, the first of its chassis. */
 		pci_config_add_capability(config, PCI_CAP_ID_SLOTID, AT_SLOTID, SLOTID_SIZE);
 		pci_config_set(config, AT_SLOTID + PCI_SID_ESR, 1, 1 | PCI_SID_ESR_FIC);
 		pci_config_set(config, AT_SLOTID + PCI_SID_CHASSIS_NR, 1, port->options.chassis);
 	}
-	pci_msi_init(&port->msi, config, AT_MSI, &port->handles.signals);
+	pci_msix_init(&port->msix, config, AT_MSIX, MSIX_BAR, &port->handles.signals);
+	pci_bars_init(&port->bars, config, port->function.bars, map_table, unmap_table, port);
 }
 
 /* By what the guest has written. */
@@ -227,13 +275,13 @@ static void pull(struct root_port *port, bool wanted)
 /* Under the lock, after anything that may have changed what the slot has to say, or how it says it. */
 static void update_interrupt(struct root_port *port)
 {
-	bool interrupts = pci_slot_interrupts(&port->slot), enabled = pci_msi_enabled(&port->msi);
+	bool interrupts = pci_slot_interrupts(&port->slot), enabled = pci_msix_enabled(&port->msix);
 	uint32_t command = pci_config_get(&port->config, PCI_COMMAND, 2);
 	uint32_t status = pci_config_get(&port->config, PCI_STATUS, 2) & ~(uint32_t)PCI_STATUS_INTERRUPT;
 
-	pci_msi_follow(&port->msi);
+	pci_msix_follow(&port->msix);
 	if (interrupts && enabled && !port->messaged)
-		pci_msi_raise(&port->msi);
+		pci_msix_raise(&port->msix);
 	port->messaged = interrupts && enabled;
 	interrupts = interrupts && !enabled;
 	pci_config_set(&port->config, PCI_STATUS, 2, status | (interrupts ? PCI_STATUS_INTERRUPT : 0));
@@ -260,6 +308,7 @@ static void take_write(struct root_port *port, unsigned offset, unsigned size, u
 	uint32_t state = power_state(&port->config);
 
 	pci_config_guest_write(&port->config, offset, size, value);
+	pci_bars_update(&port->bars);
 	/* A state that the function does not have is not taken (PCI Power Management 1.2, 3.2.4). */
 	if (power_state(&port->config) == 1 || power_state(&port->config) == 2)
 		pci_config_set(&port->config, AT_PM + PCI_PM_CTRL, 2, PCI_PM_CTRL_NO_SOFT_RESET | state);
@@ -296,6 +345,7 @@ static void root_port_reset(struct pci_function *function)
 	struct root_port *port = (struct root_port *)function;
 
 	pthread_mutex_lock(&port->lock);
+	pci_bars_reset(&port->bars);
 	init_config(port);
 	update_numbers(port);
 	update_interrupt(port);
@@ -349,11 +399,78 @@ void pci_root_port_emptied(struct pci_function *function)
 	pthread_mutex_unlock(&port->lock);
 }
 
+int pci_root_port_tear_out(struct pci_function *function)
+{
+	struct root_port *port = (struct root_port *)function;
+	int error;
+
+	pthread_mutex_lock(&port->lock);
+	error = pci_slot_tear_out(&port->slot);
+	update_numbers(port);
+	update_interrupt(port);
+	pthread_mutex_unlock(&port->lock);
+	return error;
+}
+
+void pci_root_port_filled(struct pci_function *function)
+{
+	struct root_port *port = (struct root_port *)function;
+
+	pthread_mutex_lock(&port->lock);
+	pci_slot_filled(&port->slot);
+	update_interrupt(port);
+	pthread_mutex_unlock(&port->lock);
+}
+
+bool pci_root_port_heard(struct pci_function *function)
+{
+	struct root_port *port = (struct root_port *)function;
+	bool heard;
+
+	pthread_mutex_lock(&port->lock);
+	heard = pci_slot_heard(&port->slot);
+	pthread_mutex_unlock(&port->lock);
+	return heard;
+}
+
+/* Something by ACPI that may change the state of the slot. */
+static void by_acpi(struct pci_function *function, void (*change)(struct pci_slot *slot))
+{
+	struct root_port *port = (struct root_port *)function;
+	enum pci_slot_state before, now;
+
+	pthread_mutex_lock(&port->lock);
+	before = port->slot.state;
+	change(&port->slot);
+	now = port->slot.state;
+	update_numbers(port);
+	pthread_mutex_unlock(&port->lock);
+	if (now != before)
+		port->handles.slot_changed(port->handles.opaque, function);
+}
+
+void pci_root_port_acpi_begins(struct pci_function *function)
+{
+	by_acpi(function, pci_slot_acpi_begins);
+}
+
+void pci_root_port_ejected(struct pci_function *function)
+{
+	by_acpi(function, pci_slot_ejected);
+}
+
+void pci_root_port_refused(struct pci_function *function)
+{
+	by_acpi(function, pci_slot_refused);
+}
+
 static void root_port_destroy(struct pci_function *function)
 {
 	struct root_port *port = (struct root_port *)function;
 
 	pull(port, false);
+	mem_bus_remove(port->handles.mmio, &port->table);
+	mem_bus_drain(port->handles.mmio, &port->table);
 	pci_function_fini(&port->function);
 	pthread_mutex_destroy(&port->lock);
 	free(port);
@@ -387,10 +504,16 @@ int pci_root_port_create(const struct pci_root_port_handles *handles,
 	port->function.ops = &root_port_ops;
 	port->function.driver = "pcie-root-port";
 	port->function.multifunction = options->multifunction;
+	port->function.bars[MSIX_BAR] = (struct pci_bar){ .kind = PCI_BAR_MEM32, .size = PCI_MSIX_BAR_SIZE };
+	port->table = (struct mem_io){
+		.size = PCI_MSIX_BAR_SIZE, .ops = &table_ops, .opaque = port, .name = "pcie-root-port"
+	};
 	port->function.id = strdup(options->id);
 	ret = port->function.id
 		      ? pci_bus_create_secondary(handles->machine_lock, options->id, &port->function, 1, &bus)
 		      : error_sys(ENOMEM, "allocating pcie-root-port '%s'", options->id);
+	if (ret == 0 && handles->acpi && options->hotplug)
+		ret = pci_acpi_add(handles->acpi, &port->function, &port->acpi_number);
 	if (ret < 0) {
 		root_port_destroy(&port->function);
 		return ret;

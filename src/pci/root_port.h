@@ -4,13 +4,17 @@
 
 /* pcie-root-port: a PCI Express root port (1b36:000c, as QEMU's) with one slot behind it.
  * Source: PCI Express 5.0, 7.5.1.3 (type 1 header), 7.5.3 (capability). */
+#include "mem/bus.h"
+#include "pci/acpi.h"
 #include "pci/pci.h"
 #include "pci/signals.h"
 
 /* All outlive the port. */
 struct pci_root_port_handles {
 	struct lock *machine_lock;
+	struct mem_bus *mmio;
 	struct pci_signals signals;
+	struct pci_acpi *acpi; /* the guest may be told by it what happens in the slot; NULL: never */
 	/* pci_root_port_slot() has another answer than before. Any thread, no lock held; must not block. */
 	void (*slot_changed)(void *opaque, struct pci_function *port);
 	void *opaque;
@@ -58,5 +62,14 @@ int pci_root_port_ask(struct pci_function *port);
 void pci_root_port_withdraw(struct pci_function *port);
 /* All functions are detached. Main thread. */
 void pci_root_port_emptied(struct pci_function *port);
+/* Takes the link from what is in the slot, and tells the guest that it has gone: the state is RELEASED,
+ * whatever the guest thinks of it. Main thread. Errors: ENOTSUP without hot-plug. */
+int pci_root_port_tear_out(struct pci_function *port);
+/* Function 0 has been attached, and others before it: tells the guest. One that does not listen yet finds it
+ * when it looks. Main thread. */
+void pci_root_port_filled(struct pci_function *port);
+/* Whether the guest has taken note of the last one that came: that is, has taken what the slot told it, or
+ * has begun after that. Any thread, no lock held. */
+bool pci_root_port_heard(struct pci_function *port);
 
 #endif

@@ -20,8 +20,18 @@
  * Where nobody has ever asked, power off is the guest's own business: the device loses its link and its
  * state, and gets the link back with the power, as on hardware.
  *
+ * All this is the native way. A guest that leaves the slots to ACPI (acpi.c) is notified instead: of an eject
+ * request, which it answers by _EJ0, or by _OST where it cannot; and of a device check when somebody has
+ * come. There is no blinking and no waiting, and power stays on. An eject that nobody has asked for is the
+ * guest's own business, as power is.
+ *
  * Commands take effect within the write that gives them, so there is no completion to wait for: No Command
  * Completed Support is set, which saves Linux an interrupt for each.
+ *
+ * A device that comes is told by what the guest listens to: a change of presence, or else one of the link
+ * (Linux does not listen to presence where there is a button, and powers the slot on for either), or else the
+ * button, after which a guest waits for five seconds. Nothing is lost on one that does not listen yet: it
+ * looks who is there when it takes the port over.
  *
  * `fast` presses no button but shows the slot empty and the link down, as if the device had been torn out.
  * The guest then removes it at once, without a last word to it from its driver; the device itself works until
@@ -70,7 +80,7 @@ static void latch(struct pci_slot *slot, uint32_t events)
 }
 
 void pci_slot_init(struct pci_slot *slot, struct pci_config *config, unsigned at,
-		   const struct pci_root_port_options *options)
+		   const struct pci_root_port_options *options, struct pci_acpi *acpi, unsigned acpi_number)
 {
 	uint32_t number = (uint32_t)options->slot << 19;
 	unsigned status = at + PCI_EXP_SLTSTA;
@@ -80,6 +90,8 @@ void pci_slot_init(struct pci_slot *slot, struct pci_config *config, unsigned at
 		.at = at,
 		.hotplug = options->hotplug,
 		.fast = options->fast_unplug,
+		.acpi = acpi,
+		.number = acpi_number,
 	};
 	pci_config_set(config, at + PCI_EXP_SLTCAP, 4, number | (slot->hotplug ? CAPABILITIES : 0));
 	pci_config_allow(config, at + PCI_EXP_SLTCTL, 2, slot->hotplug ? CONTROLS : PCI_EXP_SLTCTL_DLLSCE);
@@ -134,12 +146,50 @@ static bool listens(const struct pci_slot *slot)
 	return control & PCI_EXP_SLTCTL_HPIE && control & enables && !blinks(control);
 }
 
+/* The same of ACPI. A guest that has taken the slot over itself, as Linux can be made to, has decided. */
+static bool listens_to_acpi(const struct pci_slot *slot)
+{
+	return slot->acpi && pci_acpi_in_charge(slot->acpi);
+}
+
+static void notify(struct pci_slot *slot, enum pci_acpi_event event)
+{
+	if (slot->acpi)
+		pci_acpi_notify(slot->acpi, slot->number, event);
+}
+
+static void request_eject(struct pci_slot *slot)
+{
+	slot->state = PCI_SLOT_ASKED;
+	slot->asked = true;
+	notify(slot, PCI_ACPI_EJECT);
+}
+
 static void press(struct pci_slot *slot)
 {
 	slot->state = PCI_SLOT_ASKED;
 	slot->asked = true;
 	slot->gone = slot->fast;
 	latch(slot, slot->fast ? PCI_EXP_SLTSTA_PDC | PCI_EXP_SLTSTA_DLLSC : PCI_EXP_SLTSTA_ABP);
+}
+
+/*
+ * Tells of who has come, once the guest is done with who was there: Linux sleeps for a second after it has
+ * switched the power off, and forgets what happened in that time. Then it lets the indicator go out.
+ */
+static void announce(struct pci_slot *slot)
+{
+	uint32_t control = control_get(slot), events = PCI_EXP_SLTSTA_PDC;
+	bool powered = pci_slot_powered(slot);
+
+	if (!slot->unannounced || (!powered && (control & PCI_EXP_SLTCTL_PIC) != PCI_EXP_SLTCTL_PWR_IND_OFF))
+		return;
+	slot->unannounced = false;
+	if (powered || (control & (PCI_EXP_SLTCTL_PDCE | PCI_EXP_SLTCTL_DLLSCE)) == PCI_EXP_SLTCTL_DLLSCE)
+		events |= PCI_EXP_SLTSTA_DLLSC;
+	else if (!(control & PCI_EXP_SLTCTL_PDCE) && control & PCI_EXP_SLTCTL_ABPE)
+		events |= PCI_EXP_SLTSTA_ABP;
+	latch(slot, events);
 }
 
 static void power_follow(struct pci_slot *slot, bool occupied)
@@ -154,10 +204,21 @@ static void power_follow(struct pci_slot *slot, bool occupied)
 		latch(slot, PCI_EXP_SLTSTA_DLLSC);
 }
 
+/* A guest that has taken the slot over clears what stands there, one that leaves it to ACPI never does. */
+bool pci_slot_heard(struct pci_slot *slot)
+{
+	bool told = listens_to_acpi(slot) ? pci_acpi_told(slot->acpi, slot->number)
+					  : !slot->unannounced && !(status_get(slot) & EVENTS);
+
+	slot->coming = slot->coming && !told;
+	return !slot->coming;
+}
+
 void pci_slot_follow(struct pci_slot *slot, uint32_t before, bool occupied)
 {
 	uint32_t now = control_get(slot);
 
+	(void)pci_slot_heard(slot); /* now: later events are of other things */
 	if (!slot->hotplug || now == before)
 		return;
 	slot->written = true;
@@ -172,6 +233,7 @@ void pci_slot_follow(struct pci_slot *slot, uint32_t before, bool occupied)
 	} else if (slot->state == PCI_SLOT_WAITING && listens(slot)) {
 		press(slot);
 	}
+	announce(slot);
 }
 
 int pci_slot_ask(struct pci_slot *slot)
@@ -186,6 +248,8 @@ int pci_slot_ask(struct pci_slot *slot)
 		slot->state = PCI_SLOT_LEAVING; /* still at what it was asked for before */
 	else if (listens(slot))
 		press(slot);
+	else if (listens_to_acpi(slot))
+		request_eject(slot);
 	else
 		slot->state = PCI_SLOT_WAITING;
 	return 0;
@@ -207,5 +271,46 @@ void pci_slot_emptied(struct pci_slot *slot)
 		latch(slot, PCI_EXP_SLTSTA_PDC);
 	slot->gone = false;
 	slot->asked = false;
+	slot->unannounced = false;
+	slot->coming = false;
 	slot->state = PCI_SLOT_IDLE;
+}
+
+int pci_slot_tear_out(struct pci_slot *slot)
+{
+	if (!slot->hotplug)
+		return error_set(ENOTSUP, "its slot cannot be plugged (hotplug=off)");
+	slot->gone = true;
+	slot->state = PCI_SLOT_RELEASED;
+	latch(slot, PCI_EXP_SLTSTA_PDC | PCI_EXP_SLTSTA_DLLSC);
+	notify(slot, PCI_ACPI_CHECK);
+	return 0;
+}
+
+void pci_slot_filled(struct pci_slot *slot)
+{
+	slot->unannounced = true;
+	slot->coming = true;
+	announce(slot);
+	notify(slot, PCI_ACPI_CHECK);
+}
+
+void pci_slot_acpi_begins(struct pci_slot *slot)
+{
+	if (slot->state == PCI_SLOT_WAITING && !listens(slot))
+		request_eject(slot);
+}
+
+void pci_slot_ejected(struct pci_slot *slot)
+{
+	if (slot->asked)
+		slot->state = PCI_SLOT_RELEASED;
+}
+
+void pci_slot_refused(struct pci_slot *slot)
+{
+	if (slot->state != PCI_SLOT_ASKED)
+		return;
+	slot->state = PCI_SLOT_REFUSED;
+	slot->asked = false;
 }

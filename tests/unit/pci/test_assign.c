@@ -56,6 +56,7 @@ static const struct pci_bar net_with_rom[PCI_BARS_AND_ROM] = {
 
 struct machine {
 	struct lock lock;
+	struct mem_bus *mmio;
 	struct pci_bus *root;
 	const struct pci_windows *windows;
 };
@@ -66,6 +67,7 @@ static int set_up(void **state)
 
 	assert_non_null(machine);
 	lock_init(&machine->lock);
+	assert_int_equal(mem_bus_create(&machine->lock, &machine->mmio), 0);
 	machine->windows = &usual;
 	assert_int_equal(pci_bus_create_root(&machine->lock, "pcie.0", &machine->root), 0);
 	*state = machine;
@@ -77,6 +79,7 @@ static int tear_down(void **state)
 	struct machine *machine = *state;
 
 	pci_bus_destroy(machine->root);
+	mem_bus_destroy(machine->mmio);
 	lock_fini(&machine->lock);
 	free(machine);
 	return 0;
@@ -100,7 +103,7 @@ static struct pci_bus *add_port_with(struct machine *machine, unsigned slot, uns
 		.mem_reserve = mem,
 		.pref64_reserve = pref64,
 	};
-	struct pci_root_port_handles handles = { .machine_lock = &machine->lock };
+	struct pci_root_port_handles handles = { .machine_lock = &machine->lock, .mmio = machine->mmio };
 	struct pci_function *port;
 
 	assert_int_equal(pci_root_port_create(&handles, &options, &port), 0);
@@ -497,13 +500,71 @@ static void what_the_user_wants_does_not_give_way(void **state)
 	add_port_with(machine, 3, 0, "pcie.2", 0, 0, 65 * GIB);
 	assert_refused(machine, &usual,
 		       "cannot reserve 65 GiB behind port 'pcie.2' (pref64-reserve=)\n"
-		       "  because: the PCI window above 4 GiB has 64 GiB in all, 0 bytes of them taken\n"
-		       "           the PCI window below 4 GiB has 1536 MiB in all, 0 bytes of them taken\n"
+		       "  because: the PCI window above 4 GiB has 64 GiB in all, none of them taken\n"
 		       "  try:     a smaller pref64-reserve=, or none");
 	/* Larger than there are addresses. */
 	add_port_with(machine, 4, 0, "pcie.3", 0, 0, PCI_RESERVE_AUTO - 1);
 	assert_int_equal(pci_assign(machine->root, &usual), -ENOSPC);
 	assert_non_null(strstr(error_get()->tried, "'pcie.3'"));
+}
+
+/* Room enough, but none that begins where it would have to. */
+static void a_place_without_alignment_is_said(void **state)
+{
+	struct pci_windows windows = usual;
+	struct machine *machine = *state;
+
+	windows.mmio64_end = "a hole in the road";
+	windows.mmio64 = (struct mem_range){ 4 * GIB, 1008 * GIB };
+	add_port_with(machine, 3, 0, "pcie.2", 0, 0, 512 * GIB);
+	assert_refused(
+		machine, &windows,
+		"cannot reserve 512 GiB behind port 'pcie.2' (pref64-reserve=)\n"
+		"  because: the PCI window above 4 GiB has 1008 GiB in all, none of them taken, but from "
+		"0x100000000 to 0xfcffffffff no 512 GiB are free that begin at a multiple of 512 GiB; it "
+		"ends at a hole in the road\n"
+		"  try:     a smaller pref64-reserve=, or none");
+}
+
+static void a_bar_without_an_aligned_place_is_told_so(void **state)
+{
+	static const struct pci_bar half[PCI_BARS_AND_ROM] = {
+		[0] = { .kind = PCI_BAR_MEM64, .prefetchable = true, .size = 512 * GIB },
+	};
+	struct pci_windows windows = usual;
+	struct machine *machine = *state;
+
+	windows.mmio64 = (struct mem_range){ 4 * GIB, 1008 * GIB };
+	add(machine->root, 9, "card", half);
+	assert_refused(
+		machine, &windows,
+		"cannot place BAR 0 (512 GiB) of vfio-pci 'card' in slot 9 function 0 of bus pcie.0\n"
+		"  because: the PCI window above 4 GiB has 1008 GiB in all, none of them taken, but from "
+		"0x100000000 to 0xfcffffffff no 512 GiB are free that begin at a multiple of 512 GiB\n"
+		"           the PCI window below 4 GiB has 1536 MiB in all, none of them taken\n"
+		"  try:     a smaller BAR, where the device can: resource0_resize in its folder in sysfs");
+	windows.mmio64.size = 1020 * GIB;
+	machine->windows = &windows;
+	assign(machine, 1, 1);
+}
+
+/* Who has reserved most of a window is told so, in one unit. */
+static void a_wish_that_leaves_no_room_is_named(void **state)
+{
+	static const struct pci_bar display[PCI_BARS_AND_ROM] = {
+		[0] = { .kind = PCI_BAR_MEM32, .size = 16 * MIB },
+	};
+	struct machine *machine = *state;
+
+	add_port_with(machine, 2, 0, "pcie.1", 0, 4 * MIB, 0);
+	add_port_with(machine, 3, 0, "pcie.2", 0, 1530 * MIB, 0);
+	add(machine->root, 9, "display", display);
+	assert_refused(
+		machine, &usual,
+		"cannot place BAR 0 (16 MiB) of vfio-pci 'display' in slot 9 function 0 of bus pcie.0\n"
+		"  because: the PCI window below 4 GiB has 1536 MiB in all, 1535 MiB of them taken\n"
+		"  try:     a smaller mem-reserve= of port 'pcie.2', or fewer devices with large BARs in "
+		"this VM");
 }
 
 static void prefetchable_bars_go_below_where_nothing_is_above(void **state)
@@ -573,11 +634,12 @@ static void a_bar_too_large_is_named(void **state)
 	struct view port = { machine, 0, PCI_DEVFN_OF(2, 0) };
 
 	add(machine->root, 9, "other", gpu);
-	assert_refused(machine, &usual,
-		       "cannot place BAR 1 (128 GiB) of vfio-pci 'card' in slot 0 function 0 of bus pcie.1\n"
-		       "  because: the PCI window above 4 GiB has 64 GiB in all, 16416 MiB of them taken\n"
-		       "           the PCI window below 4 GiB has 1536 MiB in all, 16 MiB of them taken\n"
-		       "  try:     fewer devices with large BARs in this VM");
+	assert_refused(
+		machine, &usual,
+		"cannot place BAR 1 (128 GiB) of vfio-pci 'card' in slot 0 function 0 of bus pcie.1\n"
+		"  because: the PCI window above 4 GiB has 65536 MiB in all, 16416 MiB of them taken\n"
+		"           the PCI window below 4 GiB has 1536 MiB in all, 17 MiB of them taken\n"
+		"  try:     a smaller BAR, where the device can: resource1_resize in its folder in sysfs");
 	/* Nothing was touched. */
 	assert_int_equal(card->maps, 0);
 	assert_int_equal(get(&port, PCI_PRIMARY_BUS, 4), 0);
@@ -594,7 +656,7 @@ static void a_narrow_bar_too_large_is_named(void **state)
 	add(machine->root, 10, "second", large);
 	assert_refused(machine, &usual,
 		       "cannot place BAR 0 (1 GiB) of vfio-pci 'second' in slot 10 function 0 of bus pcie.0\n"
-		       "  because: the PCI window below 4 GiB has 1536 MiB in all, 1 GiB of them taken\n"
+		       "  because: the PCI window below 4 GiB has 1536 MiB in all, 1024 MiB of them taken\n"
 		       "  try:     fewer devices with large BARs in this VM");
 }
 
@@ -746,6 +808,9 @@ int main(void)
 		assign_test(empty_ports_get_a_reserve),
 		assign_test(reserves_give_way_to_devices),
 		assign_test(the_user_says_how_much),
+		assign_test(a_place_without_alignment_is_said),
+		assign_test(a_bar_without_an_aligned_place_is_told_so),
+		assign_test(a_wish_that_leaves_no_room_is_named),
 		assign_test(what_the_user_wants_does_not_give_way),
 		assign_test(prefetchable_bars_go_below_where_nothing_is_above),
 		assign_test(a_whole_port_goes_below_where_it_must),

@@ -18,6 +18,7 @@
 
 struct machine {
 	struct lock lock;
+	struct mem_bus *mmio;
 	struct pci_bus *root;
 };
 
@@ -27,6 +28,7 @@ static int set_up(void **state)
 
 	assert_non_null(machine);
 	lock_init(&machine->lock);
+	assert_int_equal(mem_bus_create(&machine->lock, &machine->mmio), 0);
 	assert_int_equal(pci_bus_create_root(&machine->lock, "pcie.0", &machine->root), 0);
 	*state = machine;
 	return 0;
@@ -37,6 +39,7 @@ static int tear_down(void **state)
 	struct machine *machine = *state;
 
 	pci_bus_destroy(machine->root);
+	mem_bus_destroy(machine->mmio);
 	lock_fini(&machine->lock);
 	free(machine);
 	return 0;
@@ -70,7 +73,7 @@ static struct fake *add_bridge(struct machine *machine, struct pci_bus *bus, uns
 static struct pci_function *add_port(struct machine *machine, unsigned slot, const char *id)
 {
 	struct pci_root_port_options options = { .id = id };
-	struct pci_root_port_handles handles = { .machine_lock = &machine->lock };
+	struct pci_root_port_handles handles = { .machine_lock = &machine->lock, .mmio = machine->mmio };
 	struct pci_function *port;
 
 	assert_int_equal(pci_root_port_create(&handles, &options, &port), 0);
@@ -515,6 +518,24 @@ static void functions_come_and_go_under_fire(void **state)
 	}
 }
 
+static void accesses_are_counted(void **state)
+{
+	struct machine *machine = *state;
+	struct fake *fake = add(machine->root, 3, 0, "net");
+
+	for (unsigned i = 0; i < 3; i++)
+		(void)pci_config_read(machine->root, 0, PCI_DEVFN_OF(3, 0), 0, 4);
+	pci_config_write(machine->root, 0, PCI_DEVFN_OF(3, 0), 4, 2, 0);
+	/* What nobody carries out, who is not the guest, and resets do not count. */
+	pci_config_write(machine->root, 0, PCI_DEVFN_OF(3, 0), 4, 3, 0);
+	(void)fake->function.ops->config_read(&fake->function, 0, 4);
+	pci_bus_reset(machine->root);
+	assert_int_equal(pci_function_accesses(&fake->function).reads, 3);
+	assert_int_equal(pci_function_accesses(&fake->function).writes, 1);
+	pci_function_accesses_forget(&fake->function);
+	assert_int_equal(pci_function_accesses(&fake->function).reads, 0);
+}
+
 int main(void)
 {
 #define bus_test(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -534,6 +555,7 @@ int main(void)
 		bus_test(reset_reaches_everyone_once),
 		bus_test(detach_waits_for_the_access_at_work),
 		bus_test(functions_come_and_go_under_fire),
+		bus_test(accesses_are_counted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

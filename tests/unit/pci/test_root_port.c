@@ -13,6 +13,7 @@
 
 struct machine {
 	struct lock lock;
+	struct mem_bus *mmio;
 	struct pci_bus *root;
 	struct pci_function *port;
 };
@@ -25,7 +26,8 @@ static int set_up(void **state)
 
 	assert_non_null(machine);
 	lock_init(&machine->lock);
-	handles = (struct pci_root_port_handles){ .machine_lock = &machine->lock };
+	assert_int_equal(mem_bus_create(&machine->lock, &machine->mmio), 0);
+	handles = (struct pci_root_port_handles){ .machine_lock = &machine->lock, .mmio = machine->mmio };
 	assert_int_equal(pci_bus_create_root(&machine->lock, "pcie.0", &machine->root), 0);
 	assert_int_equal(pci_root_port_create(&handles, &options, &machine->port), 0);
 	fake_attach(machine->root, 2, 0, machine->port);
@@ -38,6 +40,7 @@ static int tear_down(void **state)
 	struct machine *machine = *state;
 
 	pci_bus_destroy(machine->root);
+	mem_bus_destroy(machine->mmio);
 	lock_fini(&machine->lock);
 	free(machine);
 	return 0;
@@ -92,11 +95,11 @@ static void the_header_is_a_bridges(void **state)
 	assert_int_equal(get(machine, PCI_COMMAND, 2), 0);
 	assert_int_equal(get(machine, PCI_PRIMARY_BUS, 4), 0);
 	assert_int_equal(get(machine, PCI_INTERRUPT_PIN, 1), 4);
-	/* No BAR, no ROM: all-ones stay zeros. */
+	/* One BAR, for MSI-X, and no ROM: all-ones stay zeros. */
 	put(machine, PCI_BASE_ADDRESS_0, 4, UINT32_MAX);
 	put(machine, PCI_BASE_ADDRESS_1, 4, UINT32_MAX);
 	put(machine, PCI_ROM_ADDRESS1, 4, UINT32_MAX);
-	assert_int_equal(get(machine, PCI_BASE_ADDRESS_0, 4), 0);
+	assert_int_equal(get(machine, PCI_BASE_ADDRESS_0, 4), 0xfffff000);
 	assert_int_equal(get(machine, PCI_BASE_ADDRESS_1, 4), 0);
 	assert_int_equal(get(machine, PCI_ROM_ADDRESS1, 4), 0);
 	/* Windows: 32-bit I/O, 32-bit memory, 64-bit prefetchable. */
@@ -135,14 +138,14 @@ static void the_capability_says_what_it_is(void **state)
 	assert_int_equal(get(machine, exp + PCI_EXP_LNKCTL2, 2), 5);
 	assert_int_equal(get(machine, ssvid + PCI_SSVID_VENDOR_ID, 4), 0x11001af4);
 	assert_int_equal(get(machine, slot + PCI_SID_ESR, 2), 0x0321);
-	assert_true(find_capability(machine, PCI_CAP_ID_MSI) != 0);
+	assert_true(find_capability(machine, PCI_CAP_ID_MSIX) != 0);
 }
 
 static void no_chassis_no_slot_capability(void **state)
 {
 	struct machine *machine = *state;
 	struct pci_root_port_options options = { .id = "pcie.2", .multifunction = true };
-	struct pci_root_port_handles handles = { .machine_lock = &machine->lock };
+	struct pci_root_port_handles handles = { .machine_lock = &machine->lock, .mmio = machine->mmio };
 	struct pci_function *port;
 
 	assert_int_equal(pci_root_port_create(&handles, &options, &port), 0);
@@ -160,7 +163,7 @@ static void a_slot_number_has_13_bits(void **state)
 {
 	struct machine *machine = *state;
 	struct pci_root_port_options options = { .id = "pcie.2", .slot = 8192 };
-	struct pci_root_port_handles handles = { .machine_lock = &machine->lock };
+	struct pci_root_port_handles handles = { .machine_lock = &machine->lock, .mmio = machine->mmio };
 	struct pci_function *port = NULL;
 
 	assert_int_equal(pci_root_port_create(&handles, &options, &port), -EINVAL);

@@ -9,21 +9,29 @@
 
 #include "base/error.h"
 #include "fake.h"
+#include "pci/acpi.h"
 #include "pci/root_port.h"
 
-#define PORT   PCI_DEVFN_OF(2, 0)
-#define LINE   (16 + 2 + 3) /* INTD of slot 2 */
-#define LISTEN (PCI_EXP_SLTCTL_HPIE | PCI_EXP_SLTCTL_ABPE | PCI_EXP_SLTCTL_DLLSCE)
-#define ON     (PCI_EXP_SLTCTL_ATTN_IND_OFF | PCI_EXP_SLTCTL_PWR_IND_ON)
-#define BLINK  (PCI_EXP_SLTCTL_ATTN_IND_OFF | PCI_EXP_SLTCTL_PWR_IND_BLINK)
-#define OFF    (PCI_EXP_SLTCTL_ATTN_IND_OFF | PCI_EXP_SLTCTL_PWR_IND_OFF | PCI_EXP_SLTCTL_PCC)
+#define REGISTERS 0x640
+#define PORT	  PCI_DEVFN_OF(2, 0)
+#define TABLE	  0x80000000u
+#define PENDING	  (TABLE + 0x800)
+#define LINE	  (16 + 2 + 3) /* INTD of slot 2 */
+#define LISTEN	  (PCI_EXP_SLTCTL_HPIE | PCI_EXP_SLTCTL_ABPE | PCI_EXP_SLTCTL_DLLSCE)
+#define ON	  (PCI_EXP_SLTCTL_ATTN_IND_OFF | PCI_EXP_SLTCTL_PWR_IND_ON)
+#define BLINK	  (PCI_EXP_SLTCTL_ATTN_IND_OFF | PCI_EXP_SLTCTL_PWR_IND_BLINK)
+#define OFF	  (PCI_EXP_SLTCTL_ATTN_IND_OFF | PCI_EXP_SLTCTL_PWR_IND_OFF | PCI_EXP_SLTCTL_PCC)
 
 struct machine {
 	struct lock lock;
+	struct mem_bus *mmio;
+	struct mem_bus *pio; /* and what follows: with ACPI only */
+	struct pci_acpi *acpi;
+	unsigned gpes;
 	struct pci_bus *root;
 	struct pci_function *port;
 	struct fake *disk;
-	unsigned exp, msi;
+	unsigned exp, msix;
 	unsigned messages;
 	uint64_t address;
 	uint32_t data;
@@ -76,13 +84,20 @@ static unsigned find_capability(struct machine *machine, uint8_t id)
 	return offset;
 }
 
-static int make(void **state, bool hotplug, bool fast)
+static void on_gpe(void *opaque)
+{
+	struct machine *machine = opaque;
+
+	machine->gpes++;
+}
+
+static int make(void **state, bool hotplug, bool fast, bool acpi)
 {
 	struct machine *machine = calloc(1, sizeof(*machine));
 	const struct pci_root_port_options options = {
 		.id = "pcie.1", .slot = 5, .hotplug = hotplug, .fast_unplug = fast
 	};
-	const struct pci_root_port_handles handles = {
+	struct pci_root_port_handles handles = {
 		.machine_lock = &machine->lock,
 		.signals = { on_message, on_line, machine },
 		.slot_changed = on_change,
@@ -91,13 +106,21 @@ static int make(void **state, bool hotplug, bool fast)
 
 	assert_non_null(machine);
 	lock_init(&machine->lock);
+	assert_int_equal(mem_bus_create(&machine->lock, &machine->mmio), 0);
+	if (acpi) {
+		assert_int_equal(mem_bus_create(&machine->lock, &machine->pio), 0);
+		assert_int_equal(pci_acpi_create(machine->pio, REGISTERS, on_gpe, machine, &machine->acpi),
+				 0);
+	}
+	handles.mmio = machine->mmio;
+	handles.acpi = machine->acpi;
 	assert_int_equal(pci_bus_create_root(&machine->lock, "pcie.0", &machine->root), 0);
 	assert_int_equal(pci_root_port_create(&handles, &options, &machine->port), 0);
 	fake_attach(machine->root, 2, 0, machine->port);
 	machine->disk = fake_create("disk", NULL);
 	fake_attach(machine->port->secondary, 0, 0, &machine->disk->function);
 	machine->exp = find_capability(machine, PCI_CAP_ID_EXP);
-	machine->msi = find_capability(machine, PCI_CAP_ID_MSI);
+	machine->msix = find_capability(machine, PCI_CAP_ID_MSIX);
 	put(machine, PCI_PRIMARY_BUS, 4, 0x00010100);
 	*state = machine;
 	return 0;
@@ -105,17 +128,22 @@ static int make(void **state, bool hotplug, bool fast)
 
 static int set_up(void **state)
 {
-	return make(state, true, false);
+	return make(state, true, false, false);
 }
 
 static int set_up_fast(void **state)
 {
-	return make(state, true, true);
+	return make(state, true, true, false);
 }
 
 static int set_up_fixed(void **state)
 {
-	return make(state, false, false);
+	return make(state, false, false, false);
+}
+
+static int set_up_acpi(void **state)
+{
+	return make(state, true, false, true);
 }
 
 static int tear_down(void **state)
@@ -123,7 +151,11 @@ static int tear_down(void **state)
 	struct machine *machine = *state;
 
 	pci_bus_destroy(machine->root);
+	pci_acpi_destroy(machine->acpi);
+	if (machine->pio)
+		mem_bus_destroy(machine->pio);
 	assert_int_equal(machine->line, 0);
+	mem_bus_destroy(machine->mmio);
 	lock_fini(&machine->lock);
 	free(machine);
 	return 0;
@@ -149,13 +181,35 @@ static bool behind_answers(struct machine *machine)
 	return pci_config_read(machine->root, 1, 0, 0, 4) == 0x56781234;
 }
 
+static uint32_t table_get(struct machine *machine, unsigned offset)
+{
+	uint32_t value;
+
+	mem_bus_read(machine->mmio, TABLE + offset, &value, 4);
+	return value;
+}
+
+static void table_put(struct machine *machine, unsigned offset, uint32_t value)
+{
+	mem_bus_write(machine->mmio, TABLE + offset, &value, 4);
+}
+
+static void msix_control(struct machine *machine, uint32_t value)
+{
+	put(machine, machine->msix + PCI_MSIX_FLAGS, 2, value);
+}
+
 /* As Linux takes a port over. */
 static void take_over(struct machine *machine)
 {
-	put(machine, machine->msi + PCI_MSI_ADDRESS_LO, 4, 0xfee01000);
-	put(machine, machine->msi + PCI_MSI_ADDRESS_HI, 4, 0x2);
-	put(machine, machine->msi + PCI_MSI_DATA_64, 2, 0x4021);
-	put(machine, machine->msi + PCI_MSI_FLAGS, 2, PCI_MSI_FLAGS_ENABLE);
+	put(machine, PCI_BASE_ADDRESS_0, 4, TABLE);
+	put(machine, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+	msix_control(machine, PCI_MSIX_FLAGS_ENABLE | PCI_MSIX_FLAGS_MASKALL);
+	table_put(machine, PCI_MSIX_ENTRY_LOWER_ADDR, 0xfee01000);
+	table_put(machine, PCI_MSIX_ENTRY_UPPER_ADDR, 0x2);
+	table_put(machine, PCI_MSIX_ENTRY_DATA, 0x4021);
+	table_put(machine, PCI_MSIX_ENTRY_VECTOR_CTRL, 0);
+	msix_control(machine, PCI_MSIX_FLAGS_ENABLE);
 	put(machine, machine->exp + PCI_EXP_SLTSTA, 2, 0xffff);
 	control(machine, ON | LISTEN);
 }
@@ -420,14 +474,70 @@ static void a_masked_message_is_pending(void **state)
 	struct machine *machine = *state;
 
 	take_over(machine);
-	put(machine, machine->msi + PCI_MSI_MASK_64, 4, 0xffffffff);
-	assert_int_equal(get(machine, machine->msi + PCI_MSI_MASK_64, 4), 1);
+	/* By the vector's own bit, and by the function's. */
+	for (unsigned i = 0; i < 2; i++) {
+		if (i)
+			msix_control(machine, PCI_MSIX_FLAGS_ENABLE | PCI_MSIX_FLAGS_MASKALL);
+		else
+			table_put(machine, PCI_MSIX_ENTRY_VECTOR_CTRL, 0xffffffff);
+		assert_int_equal(table_get(machine, PCI_MSIX_ENTRY_VECTOR_CTRL), !i);
+		assert_int_equal(table_get(machine, PENDING - TABLE), 0);
+		assert_int_equal(pci_root_port_ask(machine->port), 0);
+		assert_int_equal(machine->messages, i);
+		assert_int_equal(table_get(machine, PENDING - TABLE), 1);
+		table_put(machine, PENDING - TABLE, 0);
+		assert_int_equal(table_get(machine, PENDING - TABLE), 1);
+		if (i)
+			msix_control(machine, PCI_MSIX_FLAGS_ENABLE);
+		else
+			table_put(machine, PCI_MSIX_ENTRY_VECTOR_CTRL, 0);
+		assert_int_equal(machine->messages, i + 1);
+		assert_int_equal(table_get(machine, PENDING - TABLE), 0);
+		pci_root_port_withdraw(machine->port);
+		clear(machine, PCI_EXP_SLTSTA_ABP);
+	}
+	/* Switched off, it has nothing to say any more. */
+	msix_control(machine, PCI_MSIX_FLAGS_ENABLE | PCI_MSIX_FLAGS_MASKALL);
 	assert_int_equal(pci_root_port_ask(machine->port), 0);
-	assert_int_equal(machine->messages, 0);
-	assert_int_equal(get(machine, machine->msi + PCI_MSI_PENDING_64, 4), 1);
-	put(machine, machine->msi + PCI_MSI_MASK_64, 4, 0);
-	assert_int_equal(machine->messages, 1);
-	assert_int_equal(get(machine, machine->msi + PCI_MSI_PENDING_64, 4), 0);
+	msix_control(machine, PCI_MSIX_FLAGS_MASKALL);
+	assert_int_equal(table_get(machine, PENDING - TABLE), 0);
+	assert_int_equal(machine->messages, 2);
+}
+
+/* The table by every width, where the guest has put it and nowhere else. */
+static void the_table(void **state)
+{
+	struct machine *machine = *state;
+	uint64_t value = 0;
+
+	assert_int_equal(get(machine, machine->msix + PCI_MSIX_FLAGS, 2), 0);
+	put(machine, PCI_BASE_ADDRESS_0, 4, 0xffffffff);
+	assert_int_equal(get(machine, PCI_BASE_ADDRESS_0, 4), 0xfffff000);
+	put(machine, PCI_BASE_ADDRESS_0, 4, TABLE);
+	mem_bus_read(machine->mmio, TABLE, &value, 8);
+	assert_true(value == UINT64_MAX);
+	put(machine, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+	assert_int_equal(table_get(machine, PCI_MSIX_ENTRY_VECTOR_CTRL), 1);
+	mem_bus_write(machine->mmio, TABLE, &(uint64_t){ 0x123456789abcdeff }, 8);
+	mem_bus_write(machine->mmio, TABLE + 9, &(uint8_t){ 0x40 }, 1);
+	mem_bus_write(machine->mmio, TABLE + 12, &(uint64_t){ UINT64_MAX << 32 }, 8);
+	mem_bus_read(machine->mmio, TABLE, &value, 8);
+	assert_true(value == 0x123456789abcdefc);
+	assert_int_equal(table_get(machine, PCI_MSIX_ENTRY_DATA), 0x4000);
+	assert_int_equal(table_get(machine, PCI_MSIX_ENTRY_VECTOR_CTRL), 0);
+	assert_int_equal(table_get(machine, 16), 0);
+	mem_bus_read(machine->mmio, TABLE + 0xffc, &value, 8);
+	assert_true(value == 0);
+	/* It moves, and goes with a reset. */
+	put(machine, PCI_BASE_ADDRESS_0, 4, TABLE + 0x1000);
+	assert_int_equal(table_get(machine, 0), 0xffffffff);
+	assert_int_equal(table_get(machine, 0x1000), 0x9abcdefc);
+	pci_bus_reset(machine->root);
+	assert_int_equal(table_get(machine, 0x1000), 0xffffffff);
+	put(machine, PCI_BASE_ADDRESS_0, 4, TABLE);
+	put(machine, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+	assert_int_equal(table_get(machine, 0), 0);
+	assert_int_equal(table_get(machine, PCI_MSIX_ENTRY_VECTOR_CTRL), 1);
 }
 
 static void a_guest_without_messages(void **state)
@@ -510,9 +620,264 @@ static void without_hot_plug(void **state)
 	assert_int_equal(machine->messages, 0);
 }
 
+static void put_in(struct machine *machine)
+{
+	machine->disk = fake_create("disk", NULL);
+	fake_attach(machine->port->secondary, 0, 0, &machine->disk->function);
+	pci_root_port_filled(machine->port);
+}
+
+/* As Linux does it, which listens to the link where there is a button. */
+static void a_device_comes(void **state)
+{
+	struct machine *machine = *state;
+
+	take_out(machine);
+	take_over(machine);
+	control(machine, OFF | LISTEN);
+	clear(machine, 0xffff);
+	put_in(machine);
+	assert_int_equal(machine->messages, 1);
+	assert_int_equal(status(machine), PCI_EXP_SLTSTA_PDS | PCI_EXP_SLTSTA_PDC | PCI_EXP_SLTSTA_DLLSC);
+	assert_false(link_up(machine));
+	clear(machine, 0xffff);
+	control(machine, BLINK | LISTEN);
+	assert_int_equal(machine->messages, 2); /* its own: the link */
+	assert_true(link_up(machine));
+	control(machine, ON | LISTEN);
+	put(machine, PCI_PRIMARY_BUS, 4, 0x00010100);
+	assert_true(behind_answers(machine));
+}
+
+/* It listens to presence, or to nothing but the button. */
+static void a_device_comes_to_others(void **state)
+{
+	static const struct {
+		uint32_t listens, told;
+	} cases[] = {
+		{ PCI_EXP_SLTCTL_HPIE | PCI_EXP_SLTCTL_PDCE | PCI_EXP_SLTCTL_DLLSCE | PCI_EXP_SLTCTL_ABPE,
+		  PCI_EXP_SLTSTA_PDC },
+		{ PCI_EXP_SLTCTL_HPIE | PCI_EXP_SLTCTL_ABPE, PCI_EXP_SLTSTA_PDC | PCI_EXP_SLTSTA_ABP },
+		{ 0, PCI_EXP_SLTSTA_PDC },
+	};
+	struct machine *machine = *state;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		take_out(machine);
+		take_over(machine);
+		control(machine, OFF | cases[i].listens);
+		clear(machine, 0xffff);
+		machine->messages = 0;
+		put_in(machine);
+		assert_int_equal(status(machine), PCI_EXP_SLTSTA_PDS | cases[i].told);
+		assert_int_equal(machine->messages, cases[i].listens ? 1 : 0);
+	}
+}
+
+/* A guest that has switched the power off forgets what happens until it lets the indicator go out. */
+static void the_next_one_waits_for_the_guest(void **state)
+{
+	struct machine *machine = *state;
+
+	take_over(machine);
+	assert_int_equal(pci_root_port_ask(machine->port), 0);
+	control(machine, BLINK | LISTEN | PCI_EXP_SLTCTL_PCC);
+	take_out(machine);
+	put_in(machine);
+	clear(machine, 0xffff);
+	machine->messages = 0;
+	assert_int_equal(status(machine), PCI_EXP_SLTSTA_PDS);
+	control(machine, OFF | LISTEN);
+	assert_int_equal(status(machine), PCI_EXP_SLTSTA_PDS | PCI_EXP_SLTSTA_PDC | PCI_EXP_SLTSTA_DLLSC);
+	assert_int_equal(machine->messages, 1);
+	/* Once. */
+	clear(machine, 0xffff);
+	control(machine, OFF | LISTEN | PCI_EXP_SLTCTL_ATTN_IND_ON);
+	assert_int_equal(status(machine), PCI_EXP_SLTSTA_PDS);
+}
+
+/* While the slot has power, which a guest has not taken over or is about to see go. */
+static void a_device_comes_to_a_slot_with_power(void **state)
+{
+	struct machine *machine = *state;
+
+	take_over(machine);
+	assert_int_equal(pci_root_port_tear_out(machine->port), 0);
+	take_out(machine);
+	clear(machine, 0xffff);
+	machine->messages = 0;
+	put_in(machine);
+	assert_int_equal(status(machine), PCI_EXP_SLTSTA_PDS | PCI_EXP_SLTSTA_PDC | PCI_EXP_SLTSTA_DLLSC);
+	assert_int_equal(machine->messages, 1);
+	assert_true(link_up(machine));
+}
+
+/* What the methods of the tables do. */
+static void acpi_write(struct machine *machine, unsigned offset, uint32_t value)
+{
+	mem_bus_write(machine->pio, REGISTERS + offset, &value, 4);
+}
+
+static uint32_t acpi_event(struct machine *machine)
+{
+	uint32_t event;
+
+	mem_bus_read(machine->pio, REGISTERS, &event, 4);
+	return event;
+}
+
+static void acpi_asks_and_the_guest_ejects(void **state)
+{
+	struct machine *machine = *state;
+
+	acpi_write(machine, 12, 1); /* _OSC */
+	assert_int_equal(machine->gpes, 0);
+	assert_int_equal(pci_root_port_ask(machine->port), 0);
+	assert_int_equal(pci_root_port_slot(machine->port), PCI_SLOT_ASKED);
+	assert_int_equal(pci_root_port_ask(machine->port), -EBUSY);
+	assert_int_equal(machine->gpes, 1);
+	assert_int_equal(acpi_event(machine), 0x300);
+	assert_int_equal(acpi_event(machine), 0);
+	machine->changes = 0;
+	acpi_write(machine, 4, 0); /* _EJ0 */
+	assert_int_equal(machine->changes, 1);
+	assert_int_equal(pci_root_port_slot(machine->port), PCI_SLOT_RELEASED);
+	assert_false(behind_answers(machine));
+	acpi_write(machine, 8, 0x3 << 8); /* _OST: it went well */
+	take_out(machine);
+	assert_int_equal(pci_root_port_slot(machine->port), PCI_SLOT_IDLE);
+	put_in(machine);
+	assert_int_equal(machine->gpes, 2);
+	assert_int_equal(acpi_event(machine), 0x100);
+	assert_true(behind_answers(machine));
+	assert_int_equal(machine->messages, 0);
+}
+
+static void acpi_is_refused(void **state)
+{
+	/* Of an eject request, and of an eject that its own user asked for. */
+	static const uint32_t refusals[] = { 0x01000300, 0x82010300, 0x81000300 };
+	struct machine *machine = *state;
+
+	acpi_write(machine, 12, 1);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(pci_root_port_ask(machine->port), 0);
+		assert_int_equal(acpi_event(machine), 0x300);
+		acpi_write(machine, 8, 0x84u << 24 | 0x103 << 8);     /* it is at work on it */
+		acpi_write(machine, 8, 0x80u << 24 | 0x001 << 8);     /* of a device check */
+		acpi_write(machine, 8, 0x81u << 24 | 0x003 << 8 | 1); /* of another slot */
+		assert_int_equal(pci_root_port_slot(machine->port), PCI_SLOT_ASKED);
+		acpi_write(machine, 8, refusals[i]);
+		assert_int_equal(pci_root_port_slot(machine->port), PCI_SLOT_REFUSED);
+	}
+	/* What it does by itself is its own business; and behind a refusal, too. */
+	acpi_write(machine, 4, 0);
+	assert_int_equal(pci_root_port_slot(machine->port), PCI_SLOT_REFUSED);
+	assert_true(behind_answers(machine));
+	/* Whom the deadline has passed over is taken at its word. */
+	assert_int_equal(pci_root_port_ask(machine->port), 0);
+	pci_root_port_withdraw(machine->port);
+	assert_int_equal(pci_root_port_slot(machine->port), PCI_SLOT_IDLE);
+	acpi_write(machine, 4, 0);
+	assert_int_equal(pci_root_port_slot(machine->port), PCI_SLOT_RELEASED);
+}
+
+/* What happened before the guest has got there is told then. */
+static void acpi_waits_for_the_guest(void **state)
+{
+	struct machine *machine = *state;
+
+	assert_int_equal(pci_root_port_ask(machine->port), 0);
+	assert_int_equal(pci_root_port_slot(machine->port), PCI_SLOT_WAITING);
+	assert_int_equal(acpi_event(machine), 0);
+	assert_int_equal(machine->gpes, 0);
+	acpi_write(machine, 12, 1);
+	assert_int_equal(pci_root_port_slot(machine->port), PCI_SLOT_ASKED);
+	assert_int_equal(machine->gpes, 1);
+	acpi_write(machine, 12, 1);
+	assert_int_equal(machine->gpes, 1);
+	assert_int_equal(acpi_event(machine), 0x300);
+	/* A reset forgets all. */
+	pci_bus_reset(machine->root);
+	pci_acpi_reset(machine->acpi);
+	assert_int_equal(pci_root_port_slot(machine->port), PCI_SLOT_IDLE);
+	take_out(machine);
+	put_in(machine);
+	assert_int_equal(machine->gpes, 1);
+	acpi_write(machine, 12, 1);
+	assert_int_equal(machine->gpes, 2);
+	assert_int_equal(acpi_event(machine), 0x100);
+}
+
+/* A guest that never asks ACPI, or does and then drives the slot itself (pcie_ports=native). */
+static void acpi_is_there_and_nobody_cares(void **state)
+{
+	struct machine *machine = *state;
+
+	take_over(machine);
+	assert_int_equal(pci_root_port_ask(machine->port), 0);
+	assert_int_equal(machine->messages, 1);
+	assert_int_equal(acpi_event(machine), 0);
+	acpi_write(machine, 12, 1);
+	assert_int_equal(pci_root_port_slot(machine->port), PCI_SLOT_ASKED);
+	assert_int_equal(acpi_event(machine), 0);
+	/* Nonsense. */
+	acpi_write(machine, 4, 1);
+	acpi_write(machine, 4, UINT32_MAX);
+	acpi_write(machine, 8, UINT32_MAX);
+	acpi_write(machine, 0, 7);
+	mem_bus_write(machine->pio, REGISTERS + 15, "word", 4);
+	assert_int_equal(pci_root_port_slot(machine->port), PCI_SLOT_ASKED);
+}
+
+static void acpi_tells_of_what_was_torn_out(void **state)
+{
+	struct machine *machine = *state;
+
+	acpi_write(machine, 12, 1);
+	assert_int_equal(pci_root_port_ask(machine->port), 0);
+	assert_int_equal(pci_root_port_tear_out(machine->port), 0);
+	assert_int_equal(acpi_event(machine), 0x100);
+	assert_int_equal(pci_root_port_slot(machine->port), PCI_SLOT_RELEASED);
+	assert_false(behind_answers(machine));
+}
+
+/* The guest clears what it was told; later events are none of the device's coming. */
+static void who_comes_is_heard_of(void **state)
+{
+	struct machine *machine = *state;
+
+	assert_true(pci_root_port_heard(machine->port)); /* there from the beginning */
+	take_over(machine);
+	pci_root_port_filled(machine->port);
+	assert_false(pci_root_port_heard(machine->port));
+	clear(machine, PCI_EXP_SLTSTA_PDC | PCI_EXP_SLTSTA_DLLSC);
+	assert_int_equal(pci_root_port_ask(machine->port), 0);
+	assert_true(pci_root_port_heard(machine->port));
+	pci_root_port_filled(machine->port);
+	assert_false(pci_root_port_heard(machine->port));
+	pci_bus_reset(machine->root);
+	assert_true(pci_root_port_heard(machine->port));
+}
+
+static void acpi_tells_who_comes(void **state)
+{
+	struct machine *machine = *state;
+	uint32_t event = 0;
+
+	pci_root_port_filled(machine->port);
+	assert_false(pci_root_port_heard(machine->port));
+	mem_bus_write(machine->pio, REGISTERS + 12, &(uint32_t){ 1 }, 4);
+	assert_false(pci_root_port_heard(machine->port));
+	mem_bus_read(machine->pio, REGISTERS, &event, 4);
+	assert_int_equal(event >> 8, 1);
+	assert_true(pci_root_port_heard(machine->port));
+}
+
 int main(void)
 {
 #define slot_test(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define acpi_test(name) cmocka_unit_test_setup_teardown(name, set_up_acpi, tear_down)
 	const struct CMUnitTest tests[] = {
 		slot_test(the_slot_says_what_it_has),
 		slot_test(an_orderly_removal),
@@ -528,8 +893,20 @@ int main(void)
 		slot_test(a_reset_forgets_all),
 		slot_test(events_are_latched_until_they_can_be_told),
 		slot_test(a_masked_message_is_pending),
+		slot_test(the_table),
 		slot_test(a_guest_without_messages),
 		slot_test(a_line_is_not_left_pulled),
+		slot_test(a_device_comes),
+		slot_test(a_device_comes_to_others),
+		slot_test(the_next_one_waits_for_the_guest),
+		slot_test(a_device_comes_to_a_slot_with_power),
+		acpi_test(acpi_asks_and_the_guest_ejects),
+		acpi_test(acpi_is_refused),
+		acpi_test(acpi_waits_for_the_guest),
+		acpi_test(acpi_is_there_and_nobody_cares),
+		acpi_test(acpi_tells_of_what_was_torn_out),
+		slot_test(who_comes_is_heard_of),
+		acpi_test(acpi_tells_who_comes),
 		cmocka_unit_test_setup_teardown(fast_is_as_if_torn_out, set_up_fast, tear_down),
 		cmocka_unit_test_setup_teardown(fast_and_nobody_cares, set_up_fast, tear_down),
 		cmocka_unit_test_setup_teardown(without_hot_plug, set_up_fixed, tear_down),

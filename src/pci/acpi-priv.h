@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef HANDFAST_PCI_ACPI_PRIV_H
+#define HANDFAST_PCI_ACPI_PRIV_H
+
+/* Between the registers and the ports. A port's lock is taken before that of the registers. */
+#include "pci/acpi.h"
+
+/* What the guest is told of a slot, as the register says it. */
+enum pci_acpi_event {
+	PCI_ACPI_CHECK = 1, /* somebody has come, or gone */
+	PCI_ACPI_EJECT = 3, /* what is in there is to leave */
+};
+
+/* The port's slot is one of them from now on, in the order of these calls. Errors: ENOSPC. */
+int pci_acpi_add(struct pci_acpi *acpi, struct pci_function *port, unsigned *ret_number);
+
+/* Kept until the guest can take it, or for good. Any thread. */
+void pci_acpi_notify(struct pci_acpi *acpi, unsigned number, enum pci_acpi_event event);
+/* Whether the guest is told by ACPI. Any thread. */
+bool pci_acpi_in_charge(struct pci_acpi *acpi);
+
+/* Whether it has been told that somebody has come, or gone, as often as that has happened. Any thread. */
+bool pci_acpi_told(struct pci_acpi *acpi, unsigned number);
+
+/* Of a port, by the registers; no lock held. */
+void pci_root_port_acpi_begins(struct pci_function *port);
+void pci_root_port_ejected(struct pci_function *port);
+void pci_root_port_refused(struct pci_function *port);
+
+#endif
