@@ -25,6 +25,18 @@ struct boot_acpi_ports {
 	uint8_t s5;  /* SLP_TYP that powers off */
 };
 
+/* Where the registers of hot-plug by ACPI stand (pci/acpi.h), as dsdt.asl has it, and the GPE that tells of
+ * them. */
+#define BOOT_ACPI_SLOTS_PORT  0x640
+#define BOOT_ACPI_SLOTS_PORTS 16
+#define BOOT_ACPI_SLOTS_GPE   1
+
+/* A slot that is plugged by ACPI. */
+struct boot_slot {
+	uint8_t port;	 /* of its port on the root bus: device and function */
+	uint16_t number; /* of the physical slot */
+};
+
 /* What the tables have to say about the machine. */
 struct boot_machine {
 	struct kvm_topology topology;
@@ -36,6 +48,9 @@ struct boot_machine {
 	uint16_t io_end;
 	bool serial; /* COM1 at 0x3f8, IRQ 4 */
 	struct boot_acpi_ports acpi;
+	bool acpi_hotplug;	       /* slots are plugged by ACPI where the guest knows of it, */
+	const struct boot_slot *slots; /* in the order of the registers' numbers */
+	unsigned slot_count;
 };
 
 struct boot_linux_options {

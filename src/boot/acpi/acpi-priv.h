@@ -36,4 +36,7 @@ void acpi_table_end(struct aml *out, size_t table);
 size_t acpi_write_madt(struct aml *out, const struct boot_machine *machine);
 size_t acpi_write_ssdt(struct aml *out, const struct boot_machine *machine);
 
+/* What of the host bridge's scope is about hot-plug. */
+void acpi_write_slots(struct aml *out, const struct boot_machine *machine);
+
 #endif

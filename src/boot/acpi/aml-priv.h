@@ -40,7 +40,14 @@ void aml_name_eisa_id(struct aml *aml, const char *path, const char *id);
 size_t aml_scope_begin(struct aml *aml, const char *path);
 size_t aml_device_begin(struct aml *aml, const char *path);
 size_t aml_package_begin(struct aml *aml, uint8_t elements);
+size_t aml_method_begin(struct aml *aml, const char *path, uint8_t arguments); /* Serialized */
 void aml_end(struct aml *aml, size_t mark);
+
+/* Terms of a method. A call is aml_path() of the method, and its arguments. */
+void aml_argument(struct aml *aml, unsigned number); /* ArgN, 0 to 6 */
+size_t aml_if_begin(struct aml *aml);		     /* the condition follows, then what is done */
+void aml_equal(struct aml *aml);		     /* two terms follow */
+void aml_notify(struct aml *aml, const char *path);  /* the value follows */
 
 /* ResourceTemplate () { ... }: only descriptors may be written in it. */
 size_t aml_resources_begin(struct aml *aml);

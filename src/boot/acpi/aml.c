@@ -17,10 +17,18 @@
 #define OP_SCOPE      0x10
 #define OP_BUFFER     0x11
 #define OP_PACKAGE    0x12
+#define OP_METHOD     0x14
 #define OP_DUAL_NAME  0x2e
 #define OP_MULTI_NAME 0x2f
 #define OP_EXTENDED   0x5b
+#define OP_ARGUMENT0  0x68
 #define OP_DEVICE     0x82 /* extended */
+#define OP_NOTIFY     0x86
+#define OP_EQUAL      0x93
+#define OP_IF	      0xa0
+
+#define METHOD_SERIALIZED 0x08
+#define ARGUMENTS_MAX	  7
 
 #define SEGMENT_SIZE	  4
 #define PATH_SEGMENTS_MAX 255
@@ -199,6 +207,41 @@ size_t aml_package_begin(struct aml *aml, uint8_t elements)
 	mark = aml->used;
 	put8(aml, elements);
 	return mark;
+}
+
+size_t aml_method_begin(struct aml *aml, const char *path, uint8_t arguments)
+{
+	size_t mark;
+
+	check(arguments <= ARGUMENTS_MAX);
+	put8(aml, OP_METHOD);
+	mark = aml->used;
+	aml_path(aml, path);
+	put8(aml, arguments | METHOD_SERIALIZED);
+	return mark;
+}
+
+void aml_argument(struct aml *aml, unsigned number)
+{
+	check(number < ARGUMENTS_MAX);
+	put8(aml, (uint8_t)(OP_ARGUMENT0 + number));
+}
+
+size_t aml_if_begin(struct aml *aml)
+{
+	put8(aml, OP_IF);
+	return aml->used;
+}
+
+void aml_equal(struct aml *aml)
+{
+	put8(aml, OP_EQUAL);
+}
+
+void aml_notify(struct aml *aml, const char *path)
+{
+	put8(aml, OP_NOTIFY);
+	aml_path(aml, path);
 }
 
 /*

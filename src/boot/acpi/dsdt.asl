@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What is the same on every machine. The SSDT (ssdt.c) adds processors, the host bridge's windows and
- * interrupt lines, the motherboard's resources, the serial port and how to power off.
+ * interrupt lines, slots, the motherboard's resources, the serial port and how to power off.
  */
 DefinitionBlock ("", "DSDT", 2, "HNDFST", "HANDFAST", 1)
 {
+	/* Of the SSDT (slots.c): whether slots are plugged by ACPI; the notification of one of them. */
+	External (\_SB.PCI0.PHPE, IntObj)
+	External (\_SB.PCI0.PHPN, MethodObj)
+
 	/* The guest tells here whether it uses the 8259s (0) or the IOAPIC (1). PCI's lines reach the IOAPIC only. */
 	Name (PICM, 0)
 	Method (_PIC, 1, NotSerialized)
@@ -25,7 +29,8 @@ DefinitionBlock ("", "DSDT", 2, "HNDFST", "HANDFAST", 1)
 			/*
 			 * Who drives which feature of PCI Express: PCI Firmware 3.3, 4.5.1. Firmware keeps nothing for
 			 * itself, so whatever the guest asks for it is given: hot-plug, power management events, advanced
-			 * error reporting, the capability structure, latency tolerance, containment.
+			 * error reporting, the capability structure, latency tolerance, containment. Where slots are plugged
+			 * by ACPI, hot-plug is not among them; that the guest has been here says that it knows of ACPI.
 			 */
 			Method (_OSC, 4, Serialized)
 			{
@@ -46,6 +51,11 @@ DefinitionBlock ("", "DSDT", 2, "HNDFST", "HANDFAST", 1)
 					CreateDWordField (Arg3, 8, CTRL)
 
 					Local0 = CTRL & 0xBF
+					If (PHPE)
+					{
+						Local0 &= 0xBE
+						OSCE = 1
+					}
 					If (Local0 != CTRL)
 					{
 						STAT |= 0x10 /* something asked for is unknown */
@@ -53,6 +63,39 @@ DefinitionBlock ("", "DSDT", 2, "HNDFST", "HANDFAST", 1)
 					}
 				}
 				Return (Arg3)
+			}
+
+			/* The registers of hot-plug (pci/acpi.h). */
+			OperationRegion (PHPR, SystemIO, 0x0640, 16)
+			Field (PHPR, DWordAcc, NoLock, WriteAsZeros)
+			{
+				EVNT, 32,
+				EJCT, 32,
+				OSTS, 32,
+				OSCE, 32
+			}
+
+			/* A slot's number: it is empty, as far as the guest is concerned. */
+			Method (PHPJ, 1, Serialized)
+			{
+				EJCT = Arg0
+			}
+
+			/* A slot's number, what the guest was notified of, what has come of it. */
+			Method (PHPO, 3, Serialized)
+			{
+				OSTS = (Arg0 | ((Arg1 & 0xFFFF) << 8) | ((Arg2 & 0xFF) << 24))
+			}
+
+			/* What has happened in the slots, one after the other. */
+			Method (PHPS, 0, Serialized)
+			{
+				Local0 = EVNT
+				While (Local0)
+				{
+					PHPN ((Local0 & 0xFF), (Local0 >> 8))
+					Local0 = EVNT
+				}
 			}
 		}
 
@@ -86,6 +129,17 @@ DefinitionBlock ("", "DSDT", 2, "HNDFST", "HANDFAST", 1)
 				IO (Decode16, 0x70, 0x70, 1, 2)
 				IRQNoFlags () { 8 }
 			})
+		}
+	}
+
+	Scope (\_GPE)
+	{
+		Method (_E01, 0, Serialized)
+		{
+			If (\_SB.PCI0.PHPE)
+			{
+				\_SB.PCI0.PHPS ()
+			}
 		}
 	}
 }

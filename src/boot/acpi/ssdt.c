@@ -76,6 +76,8 @@ static void write_motherboard(struct aml *out, const struct boot_machine *machin
 	aml_resource_io(out, ports->pm_control, PM_CONTROL_PORTS);
 	aml_resource_io(out, ports->pm_timer, PM_TIMER_PORTS);
 	aml_resource_io(out, ports->gpe0, GPE0_PORTS);
+	if (machine->acpi_hotplug)
+		aml_resource_io(out, BOOT_ACPI_SLOTS_PORT, BOOT_ACPI_SLOTS_PORTS);
 	aml_resources_end(out, resources);
 	aml_end(out, device);
 }
@@ -158,6 +160,7 @@ size_t acpi_write_ssdt(struct aml *out, const struct boot_machine *machine)
 	scope = aml_scope_begin(out, "\\_SB.PCI0");
 	write_windows(out, machine);
 	write_routes(out);
+	acpi_write_slots(out, machine);
 	aml_end(out, scope);
 	acpi_table_end(out, table);
 	return table;

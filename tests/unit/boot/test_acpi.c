@@ -397,6 +397,39 @@ static void iasl_reads_an_ecam_above_4_gib(void **state)
 	check_with_iasl(&machine, patterns, sizeof(patterns) / sizeof(patterns[0]));
 }
 
+static void iasl_reads_slots(void **state)
+{
+	static const char *const patterns[] = {
+		"Name (PHPE, One)",
+		"Device (S20)",
+		"Name (_ADR, 0x00040000)",
+		"Device (S29)",
+		"Name (_ADR, 0x00050001)",
+		"Device (SLOT)",
+		"Name (_SUN, 0x07D0)",
+		"Method (_EJ0, 1, Serialized)",
+		"PHPJ (One)",
+		"Method (_OST, 3, Serialized)",
+		"PHPO (One, Arg0, Arg1)",
+		"Method (PHPN, 2, Serialized)",
+		"If ((Arg0 == One))",
+		"If ((Arg1 == 0x03))",
+		"Notify (.*S29, Zero)",
+		"Notify (.*S29.SLOT, 0x03)",
+		"0x0640, *// Range Min",
+	};
+	static const char *const none[] = { "Name (PHPE, Zero)", "Method (PHPN, 2, Serialized)", "!_EJ0",
+					    "!0x0640, *// Range Min" };
+	static const struct boot_slot slots[] = { { 0x20, 3 }, { 0x29, 2000 } };
+	struct boot_machine machine = test_machine(1);
+
+	machine.slots = slots;
+	machine.slot_count = 2;
+	check_with_iasl(&machine, none, sizeof(none) / sizeof(none[0]));
+	machine.acpi_hotplug = true;
+	check_with_iasl(&machine, patterns, sizeof(patterns) / sizeof(patterns[0]));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -408,6 +441,7 @@ int main(void)
 		cmocka_unit_test(too_many_processors_are_refused),
 		cmocka_unit_test(iasl_reads_a_small_machine),
 		cmocka_unit_test(iasl_reads_a_large_machine),
+		cmocka_unit_test(iasl_reads_slots),
 		cmocka_unit_test(iasl_reads_an_ecam_above_4_gib),
 	};
 
