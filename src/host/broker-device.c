@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the broker is asked about devices: which one a path stands for, its name, whether a VM can have it. */
+#include <stdio.h>
+#include <string.h>
+
 #include "base/error.h"
 #include "host/broker-priv.h"
 #include "host/check-priv.h"
@@ -66,6 +69,8 @@ static int check_one_pci(const struct host *host, const struct host_id *id, cons
 		.vendor = device.vendor,
 		.device = device.device,
 	};
+	snprintf(ret_device->reset_method, sizeof(ret_device->reset_method), "%.*s",
+		 (int)strcspn(device.reset_methods, " "), device.reset_methods);
 	return findings_error(findings);
 }
 

@@ -83,6 +83,44 @@ int managed_bind(struct managed *managed, const struct host *host, char *ret_nam
 	return 0;
 }
 
+static int place_for(struct managed *managed, struct bdf bdf, size_t *ret_index)
+{
+	size_t i = 0;
+
+	while (i < managed->count && !bdf_equal(managed->list[i], bdf))
+		i++;
+	if (i == BROKER_MANAGED_MAX) {
+		error_set(E2BIG, "managed=on is for %d devices at most", BROKER_MANAGED_MAX);
+		return error_try("bind it by handfast bind");
+	}
+	*ret_index = i;
+	return 0;
+}
+
+int managed_bind_one(struct managed *managed, const struct host *host, struct bdf bdf)
+{
+	bool moved = false;
+	const struct bind_options options = { .ret_moved = &moved };
+	struct report report;
+	size_t index = 0;
+	int error = place_for(managed, bdf, &index);
+
+	if (!error)
+		error = report_open(&report);
+	if (error)
+		return error;
+	error = bind_devices(host, &bdf, 1, &options, report.stream, stderr);
+	report_log(&report);
+	if (error)
+		return error;
+	managed->list[index] = bdf;
+	managed->moved[index] = moved;
+	if (index == managed->count)
+		managed->count++;
+	managed->bound = true;
+	return 0;
+}
+
 bool managed_has_any(const struct managed *managed)
 {
 	for (size_t i = 0; i < managed->count; i++) {

@@ -22,11 +22,13 @@ enum broker_verb {
 	BROKER_DEVICE_TITLE,
 	BROKER_MANAGE,
 	BROKER_BIND_MANAGED,
+	BROKER_BIND_ONE,
 	BROKER_GIVE_BACK,
 	BROKER_GIVE_BACK_ONE,
 	BROKER_OPEN_CONTAINER,
 	BROKER_OPEN_GROUP,
 	BROKER_ALLOW_MEMLOCK,
+	BROKER_ALLOW_DESCRIPTORS,
 	BROKER_MEMORY,
 	BROKER_RESERVED,
 	BROKER_GROUP_RESERVED,
@@ -36,8 +38,9 @@ struct broker_request {
 	uint32_t verb; /* enum broker_verb */
 	uint32_t group;
 	struct host_id id;
-	bool has_token; /* BROKER_DEVICE_CHECK */
+	bool has_token; /* BROKER_DEVICE_CHECK, BROKER_BIND_ONE */
 	uint64_t bytes;
+	uint64_t count; /* BROKER_ALLOW_DESCRIPTORS */
 	char what[64];
 	char path[PATH_MAX];
 	struct bdf managed[BROKER_MANAGED_MAX];
@@ -48,8 +51,8 @@ struct broker_answer {
 	struct error error; /* errnum 0: it went well */
 	struct host_id id;  /* BROKER_DEVICE_FIND */
 	struct broker_device device;
-	char text[1024]; /* BROKER_DEVICE_TITLE: that; BROKER_BIND_MANAGED and BROKER_GIVE_BACK_ONE: who is
-			  * to be given back, "" nobody */
+	char text[1024]; /* BROKER_DEVICE_TITLE: that; BROKER_BIND_MANAGED, BROKER_BIND_ONE and
+			  * BROKER_GIVE_BACK_ONE: who is to be given back, "" nobody */
 	char driver[64]; /* BROKER_GIVE_BACK_ONE: who has it now */
 	uint64_t total, available;
 	struct broker_range ranges[BROKER_RANGES_MAX];
@@ -74,6 +77,8 @@ struct managed {
 
 void managed_set(struct managed *managed, const struct broker_request *request);
 int managed_bind(struct managed *managed, const struct host *host, char *ret_names, size_t size);
+/* One more, or one of them once more. */
+int managed_bind_one(struct managed *managed, const struct host *host, struct bdf bdf);
 /* "" where it was not bound by us. */
 int managed_give_back_one(struct managed *managed, const struct host *host, struct bdf bdf, char *ret_driver,
 			  size_t size);

@@ -38,6 +38,7 @@
 #include "host/check-priv.h"
 #include "host/memlock-priv.h"
 #include "host/node-priv.h"
+#include "host/nofile-priv.h"
 #include "host/process-priv.h"
 #include "host/regions-priv.h"
 
@@ -160,6 +161,22 @@ static int device_check(const struct server *server, const struct broker_request
 	};
 
 	return broker_answer_check(server->host, &request->id, &scope, ret_device);
+}
+
+static int bind_one(struct server *server, const struct broker_request *request, struct broker_answer *answer)
+{
+	const struct check_scope scope = {
+		.vm = server->vm,
+		.bound = &request->id.bdf,
+		.bound_count = 1,
+		.has_token = request->has_token,
+	};
+	int error = broker_answer_check(server->host, &request->id, &scope, &answer->device);
+
+	if (!error)
+		error = managed_bind_one(&server->managed, server->host, request->id.bdf);
+	managed_names(&server->managed, answer->text, sizeof(answer->text));
+	return error;
 }
 
 static int open_container(const struct host *host, int *ret_fd)
@@ -289,6 +306,8 @@ static int dispatch(struct server *server, const struct broker_request *request,
 		return 0;
 	case BROKER_BIND_MANAGED:
 		return managed_bind(&server->managed, host, answer->text, sizeof(answer->text));
+	case BROKER_BIND_ONE:
+		return bind_one(server, request, answer);
 	case BROKER_GIVE_BACK:
 		return managed_give_back(&server->managed, host);
 	case BROKER_GIVE_BACK_ONE:
@@ -299,6 +318,8 @@ static int dispatch(struct server *server, const struct broker_request *request,
 		return open_group(host, request->group, fd);
 	case BROKER_ALLOW_MEMLOCK:
 		return allow_memlock(host, server->vm, request->bytes);
+	case BROKER_ALLOW_DESCRIPTORS:
+		return nofile_allow(server->vm, request->count);
 	case BROKER_MEMORY:
 		return memory(host, &answer->total, &answer->available);
 	case BROKER_RESERVED:

@@ -212,6 +212,20 @@ int broker_bind_managed(struct broker *broker)
 	return error;
 }
 
+int broker_bind_one(struct broker *broker, const struct host_id *id, bool has_token)
+{
+	struct broker_request request = { .verb = BROKER_BIND_ONE, .id = *id, .has_token = has_token };
+	struct broker_answer answer;
+	int error = ask(broker, &request, &answer, NULL);
+
+	if (error)
+		return error;
+	pthread_mutex_lock(&broker->turn);
+	(void)text_copy(broker->moved, sizeof(broker->moved), answer.text);
+	pthread_mutex_unlock(&broker->turn);
+	return 0;
+}
+
 int broker_give_back(struct broker *broker, struct bdf bdf, char *ret_driver, size_t size)
 {
 	struct broker_request request = { .verb = BROKER_GIVE_BACK_ONE, .id = host_id_of(bdf) };
@@ -259,6 +273,13 @@ int broker_open_group(struct broker *broker, uint32_t group, int *ret_fd)
 int broker_allow_memlock(struct broker *broker, uint64_t bytes)
 {
 	struct broker_request request = { .verb = BROKER_ALLOW_MEMLOCK, .bytes = bytes };
+
+	return ask(broker, &request, NULL, NULL);
+}
+
+int broker_allow_descriptors(struct broker *broker, uint64_t count)
+{
+	struct broker_request request = { .verb = BROKER_ALLOW_DESCRIPTORS, .count = count };
 
 	return ask(broker, &request, NULL, NULL);
 }

@@ -50,6 +50,8 @@ struct broker_device {
 	uint32_t group;	 /* IOMMU group */
 	uint16_t vendor; /* of a PCI function; what a mediated one says is only known by opening it */
 	uint16_t device;
+	char reset_method[24]; /* the kernel's first choice, as sysfs names it: "flr", "pm", "bus"; "": it has
+				  none, or does not say (before 5.15), or the device is a mediated one */
 };
 
 /*
@@ -90,6 +92,12 @@ int broker_open_group(struct broker *broker, uint32_t group, int *ret_fd);
  */
 int broker_allow_memlock(struct broker *broker, uint64_t bytes);
 
+/*
+ * The limit on open files for a VM that will have `count` of them: raised where we may (the VM process's
+ * limits, by prlimit(2)), nothing done where it is high enough. EPERM: need and limit, and how to raise it.
+ */
+int broker_allow_descriptors(struct broker *broker, uint64_t count);
+
 /* Memory of this host in bytes (MemTotal and MemAvailable of /proc/meminfo). */
 int broker_memory(struct broker *broker, uint64_t *ret_total, uint64_t *ret_available);
 
@@ -110,10 +118,16 @@ int broker_group_reserved(struct broker *broker, uint32_t group,
 			  struct broker_range ret_list[BROKER_RANGES_MAX], size_t *ret_count);
 
 /*
- * Gives one of the devices of broker_bind_managed() back while the VM goes on: it has closed it. Waits for no
- * longer than the writes to sysfs may take. ret_driver: who has it now; "" where broker_bind_managed() did
- * not bind it, and nothing is done. Errors: what stands in the way, as broker_stop(), which tries once more;
- * ENODEV: the host has no such device any more.
+ * The same for one device more, while the VM runs: checks it as broker_device_check() would if it were bound,
+ * and binds it, if no VFIO driver has it. It is given back with the others, or before by broker_give_back().
+ */
+int broker_bind_one(struct broker *broker, const struct host_id *id, bool has_token);
+
+/*
+ * Gives one of the devices of broker_bind_managed() or broker_bind_one() back while the VM goes on: it has
+ * closed it. Waits for no longer than the writes to sysfs may take. ret_driver: who has it now; "" where
+ * broker_bind_managed() did not bind it, and nothing is done. Errors: what stands in the way, as
+ * broker_stop(), which tries once more; ENODEV: the host has no such device any more.
  */
 int broker_give_back(struct broker *broker, struct bdf bdf, char *ret_driver, size_t size);
 

@@ -233,14 +233,32 @@ void check_power(const struct host *host, const struct host_device *device, stru
 	}
 }
 
+/* The kernel refuses a token that it has no use for, and says why in dmesg alone:
+ * vfio_pci_validate_vf_token() in Linux drivers/vfio/pci/vfio_pci_core.c. */
+static void token_unused(const struct host_device *device, struct findings *findings, const char *why)
+{
+	findings_obstacle(findings, "sriov", EINVAL,
+			  "it is to be opened with a token, which the kernel takes for a physical function "
+			  "with SR-IOV, and for a virtual one whose physical function is bound to vfio-pci: "
+			  "%s",
+			  why);
+	findings_cure(findings, "-device vfio-pci,host=%s    (leave vf-token= out)", device->text);
+}
+
 static void check_virtual_function(const struct host *host, const struct host_device *device, bool has_token,
 				   struct findings *findings)
 {
-	char driver[64] = "";
+	char driver[64] = "", why[160];
 	struct bdf physical;
 
 	if (bdf_parse(device->physical_function, &physical) == 0)
 		(void)device_driver(host, physical, driver, sizeof(driver));
+	if (!driver_is_vfio(driver) && has_token) {
+		snprintf(why, sizeof(why), "that of %s is %s, with %s", device->text,
+			 device->physical_function, driver[0] ? driver : "no driver");
+		token_unused(device, findings, why);
+		return;
+	}
 	if (!driver_is_vfio(driver)) {
 		findings_ok(findings, "sriov", "a virtual function of %s (%s)", device->physical_function,
 			    driver[0] ? driver : "no driver");
@@ -263,9 +281,20 @@ static void check_virtual_function(const struct host *host, const struct host_de
 void check_sriov(const struct host *host, const struct host_device *device, const struct check_scope *scope,
 		 struct findings *findings)
 {
-	if (device->is_virtual_function)
-		check_virtual_function(host, device, scope && scope->has_token, findings);
-	else if (device->vf_count && driver_is_vfio(device->driver))
+	bool has_token = scope && scope->has_token;
+	char path[PATH_MAX], why[64];
+
+	if (device->is_virtual_function) {
+		check_virtual_function(host, device, has_token, findings);
+		return;
+	}
+	/* It is there for whatever has SR-IOV, with or without virtual functions made. */
+	if (has_token && !sysfs_exists(device_path(host, device->bdf, "sriov_totalvfs", path))) {
+		snprintf(why, sizeof(why), "%s is neither", device->text);
+		token_unused(device, findings, why);
+		return;
+	}
+	if (device->vf_count && driver_is_vfio(device->driver))
 		findings_warning(
 			findings, "sriov",
 			"a physical function with %u virtual functions: while a VM has one of those, "

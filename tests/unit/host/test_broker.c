@@ -45,6 +45,7 @@ static void test_a_device_is_checked_and_its_group_opened(void **state)
 	assert_int_equal(device.group, 15);
 	assert_int_equal(device.vendor, 0x8086);
 	assert_int_equal(device.device, 0x10d3);
+	assert_string_equal(device.reset_method, "flr"); /* of "flr bus" */
 	assert_string_equal(broker_device_title(broker, tree_id(NIC), title, sizeof(title)),
 			    NIC " (8086:10d3 Intel Corporation 82574L Gigabit Network Connection)");
 	assert_true(bdf_equal(device.id.bdf, tree_bdf(NIC)));
@@ -317,6 +318,42 @@ static void test_memory_lock_is_raised_for_who_asks(void **state)
 	broker_stop(broker);
 }
 
+/* In a process of its own, since a limit that was given up may not come back. 0: well; 77: we may not. */
+static int descriptors_story(struct tree *tree)
+{
+	struct rlimit limit = { .rlim_cur = 64, .rlim_max = 64 }, more = { .rlim_cur = 512, .rlim_max = 512 };
+	struct broker *broker;
+	bool may;
+
+	if (setrlimit(RLIMIT_NOFILE, &limit))
+		return 1;
+	may = setrlimit(RLIMIT_NOFILE, &more) == 0;
+	if (may && setrlimit(RLIMIT_NOFILE, &limit))
+		return 2;
+	broker = start(tree);
+	if (broker_allow_descriptors(broker, 60) || getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_max != 64)
+		return 3;
+	if (broker_allow_descriptors(broker, 300) != (may ? 0 : -EPERM))
+		return 4;
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur != (may ? 300u : 64u))
+		return 5;
+	if (!may && (!strstr(error_get()->because, "and the limit is 64 for ") ||
+		     !strstr(error_get()->remedy, "LimitNOFILE=300")))
+		return 6;
+	return 0;
+}
+
+static void test_descriptors_are_allowed_for_who_asks(void **state)
+{
+	pid_t child = fork();
+	int status;
+
+	if (child == 0)
+		_exit(descriptors_story(*state));
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+}
+
 struct asker {
 	struct broker *broker;
 	const char *path;
@@ -478,6 +515,50 @@ static void test_one_managed_device_is_given_back(void **state)
 	assert_int_equal(broker_stop(broker), 0);
 	assert_string_equal(tree_driver_of(tree, NVME), "vfio-pci");
 	assert_string_equal(tree_driver_of(tree, NIC), "e1000e");
+}
+
+/* Devices that come later: checked, bound, and given back with the others or before. */
+static void test_one_more_managed_device(void **state)
+{
+	struct tree *tree = *state;
+	const struct bdf first[] = { tree_bdf(NVME) };
+	const struct host_id nvme = { .bdf = tree_bdf(NVME) }, nic = { .bdf = tree_bdf(NIC) };
+	struct broker *broker;
+	char driver[64] = "?";
+
+	unit_devices(tree);
+	broker = start_managing(tree, first, 0);
+	assert_int_equal(broker_bind_one(broker, &nvme, false), 0);
+	assert_string_equal(tree_driver_of(tree, NVME), "vfio-pci");
+	assert_string_equal(tree_driver_of(tree, NIC), "e1000e");
+	assert_int_equal(broker_give_back(broker, nvme.bdf, driver, sizeof(driver)), 0);
+	assert_string_equal(driver, "nvme");
+	/* The same once more, and another one. */
+	assert_int_equal(broker_bind_one(broker, &nvme, false), 0);
+	assert_int_equal(broker_bind_one(broker, &nic, false), 0);
+	assert_string_equal(tree_driver_of(tree, NIC), "vfio-pci");
+	/* One that is on vfio-pci is left where it is. */
+	assert_int_equal(broker_give_back(broker, nic.bdf, driver, sizeof(driver)), 0);
+	tree_bind(tree, NIC, "vfio-pci");
+	assert_int_equal(broker_bind_one(broker, &nic, false), 0);
+	assert_int_equal(broker_stop(broker), 0);
+	assert_string_equal(tree_driver_of(tree, NVME), "nvme");
+	assert_string_equal(tree_driver_of(tree, NIC), "vfio-pci");
+}
+
+static void test_one_more_that_cannot_be(void **state)
+{
+	struct tree *tree = *state;
+	const struct bdf first[] = { tree_bdf(NVME) };
+	const struct host_id nobody = { .bdf = { .bus = 0x77 } };
+	struct broker *broker;
+
+	unit_devices(tree);
+	broker = start_managing(tree, first, 1);
+	assert_int_equal(broker_bind_managed(broker), 0);
+	assert_int_equal(broker_bind_one(broker, &nobody, false), -ENODEV);
+	assert_int_equal(broker_stop(broker), 0);
+	assert_string_equal(tree_driver_of(tree, NVME), "nvme");
 }
 
 static void test_what_was_not_bound_for_the_vm_is_not_given_back(void **state)
@@ -766,10 +847,13 @@ int main(void)
 		unit(test_relative_paths_count_from_the_start),
 		unit(test_memory),
 		unit(test_memory_lock_is_raised_for_who_asks),
+		unit(test_descriptors_are_allowed_for_who_asks),
 		unit(test_threads_take_turns),
 		unit(test_it_outlives_signals_but_not_the_socket),
 		unit(test_managed_devices_are_bound_and_given_back),
 		unit(test_one_managed_device_is_given_back),
+		unit(test_one_more_managed_device),
+		unit(test_one_more_that_cannot_be),
 		unit(test_what_was_not_bound_for_the_vm_is_not_given_back),
 		unit(test_one_that_cannot_be_given_back_now),
 		unit(test_one_that_is_gone),

@@ -2,9 +2,11 @@
 /* What `check` and a start say of the device itself: BARs, reset, power, SR-IOV, reserved memory. */
 #include "unit.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "host/check-priv.h"
 
 #define NVME_FOLDER "sys/devices/pci0000:00/" NVME
@@ -192,6 +194,19 @@ static void test_device_that_does_not_answer(void **state)
 	assert_null(strstr(tree->text, "bridge"));
 }
 
+/* What the SR-IOV part of a start with a token comes to. */
+static int token_story(struct tree *tree)
+{
+	struct host_device device = tree_load(tree, NVME);
+	struct findings findings = { 0 };
+	int error;
+
+	check_sriov(&tree->host, &device, &(struct check_scope){ .has_token = true }, &findings);
+	error = findings_error(&findings);
+	findings_fini(&findings);
+	return error;
+}
+
 static void test_sriov(void **state)
 {
 	struct findings findings = { 0 };
@@ -232,6 +247,35 @@ static void test_sriov(void **state)
 	}
 	assert_true(with_token);
 	findings_fini(&findings);
+}
+
+/* The kernel would refuse to open these, without a word. */
+static void test_token_for_nothing(void **state)
+{
+	struct tree *tree = *state;
+	char target[PATH_MAX];
+
+	unit_devices(tree);
+	tree_bind(tree, NVME, "vfio-pci");
+	assert_int_equal(token_story(tree), -EINVAL);
+	assert_string_equal(error_get()->because,
+			    "it is to be opened with a token, which the kernel takes for a physical function "
+			    "with SR-IOV, and for a virtual one whose physical function is bound to "
+			    "vfio-pci: 0000:01:00.0 is neither");
+	assert_string_equal(error_get()->remedy,
+			    "-device vfio-pci,host=0000:01:00.0    (leave vf-token= out)");
+	/* Virtual functions need not be made yet, nor allowed. */
+	tree_file(tree, NVME_FOLDER "/sriov_totalvfs", "0\n");
+	assert_int_equal(token_story(tree), 0);
+	tree_remove(tree, NVME_FOLDER "/sriov_totalvfs");
+	/* A virtual one of a physical function that is the host's. */
+	snprintf(target, sizeof(target), "%s/bus/pci/devices/" NIC, tree->sys);
+	tree_link(tree, NVME_FOLDER "/physfn", target);
+	assert_int_equal(token_story(tree), -EINVAL);
+	assert_non_null(strstr(error_get()->because, ": that of 0000:01:00.0 is 0000:02:00.0, with e1000e"));
+	assert_non_null(strstr(error_get()->remedy, "(leave vf-token= out)"));
+	tree_bind(tree, NIC, "vfio-pci");
+	assert_int_equal(token_story(tree), 0);
 }
 
 #define REGIONS "sys/kernel/iommu_groups/14/reserved_regions"
@@ -353,6 +397,7 @@ int main(void)
 		unit(test_power),
 		unit(test_device_that_does_not_answer),
 		unit(test_sriov),
+		unit(test_token_for_nothing),
 		unit(test_direct_regions),
 		unit(test_other_regions),
 		unit(test_interrupts),
