@@ -4,6 +4,7 @@
 
 /* The BARs of an assigned function. Guarded by the function's lock, except where it says so. */
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "mem/bus.h"
 #include "mem/map.h"
@@ -32,6 +33,7 @@ struct vfio_bar {
 	bool is_io;
 	bool readable;
 	bool writable;
+	bool in_page; /* it is smaller than a page, and mapped by that page */
 	struct mem_io io;
 	char name[VFIO_DEVICE_NAME_SIZE + 18];
 	void *reserved; /* user addresses, NULL: nothing of it is mapped */
@@ -41,7 +43,15 @@ struct vfio_bar {
 	bool decoding; /* the guest's registers put it at `address` */
 	bool visible;  /* and it has been put there */
 	uint64_t address;
+	atomic_ullong reads; /* by the guest that were trapped; any thread, no lock held */
+	atomic_ullong writes;
 };
+
+/* One access more. It has cost a thousand times as much by now. */
+static inline void vfio_bar_count(atomic_ullong *counter)
+{
+	atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
+}
 
 /* What the BARs are shown on. All outlive them. */
 struct vfio_bars_place {
@@ -69,6 +79,10 @@ struct vfio_bars {
  */
 unsigned vfio_bar_carve(const struct vfio_area *areas, unsigned area_count, const struct vfio_area *holes,
 			unsigned hole_count, uint64_t page, struct vfio_area *ret_pieces);
+
+/* Whether a memory BAR is mapped by the page that it begins: it is smaller than one, and all of it is the
+ * device's and can be mapped. */
+bool vfio_bar_in_page(const struct vfio_region *region, unsigned hole_count, uint64_t page);
 
 /* Finds out what BARs there are: table as pci/bars.h wants it, and sizes in bytes of the regions.
  * Errors: ENOTSUP where one cannot be shown to a guest. */

@@ -3,8 +3,13 @@
  * Theory of operation. Each BAR stands twice at its guest address. A trapped range covers all of it and
  * always answers right, by reading and writing the device's region. On top of it, what the device lets
  * us map is in the guest's memory, so that the trap is hardly ever taken: all but the pages that hold
- * the MSI-X table and the pending bits, which are ours, or what a quirk knows (quirks.c), and what is smaller
- * than a page. A mapping that fails, or has to wait for its place, costs speed and nothing else.
+ * the MSI-X table and the pending bits, which are ours, or what a quirk knows (quirks.c). A mapping that
+ * fails, or has to wait for its place, costs speed and nothing else.
+ *
+ * A BAR smaller than a page is mapped by the page that it begins. The kernel allows that where the rest of
+ * the page is nobody's on the host. In the guest somebody else may be there, whom the page would hide: so it
+ * is mapped only where the guest's BAR begins a page too, and while nobody else is trapped in that page
+ * (mem/map.h). Other devices are not given it.
  *
  * The kernel maps large pages where user address and BAR are aligned alike, so user addresses are reserved
  * aligned to the BAR's size, up to 1 GiB, and the pieces are mapped into the reservation.
@@ -72,6 +77,12 @@ unsigned vfio_bar_carve(const struct vfio_area *areas, unsigned area_count, cons
 			ret_pieces[kept++] = ret_pieces[i];
 	}
 	return kept;
+}
+
+bool vfio_bar_in_page(const struct vfio_region *region, unsigned hole_count, uint64_t page)
+{
+	return region->size && region->size < page && !hole_count && region->areas == 1 &&
+	       region->area[0].offset == 0 && region->area[0].size == region->size;
 }
 
 static uint64_t power_of_two(uint64_t size, uint64_t least)
@@ -275,11 +286,13 @@ static unsigned bar_write_part(struct vfio_bar *bar, uint64_t offset, const uint
 
 static uint64_t bar_io_read(void *opaque, uint64_t offset, unsigned size)
 {
+	struct vfio_bar *bar = opaque;
 	uint8_t bytes[8] = { 0 };
 	uint64_t value = 0;
 
+	vfio_bar_count(&bar->reads);
 	for (unsigned done = 0; done < size && done < sizeof(bytes);)
-		done += bar_read_part(opaque, offset + done, bytes + done, size - done);
+		done += bar_read_part(bar, offset + done, bytes + done, size - done);
 	for (unsigned i = 0; i < size && i < sizeof(bytes); i++)
 		value |= (uint64_t)bytes[i] << 8 * i;
 	return value;
@@ -287,12 +300,14 @@ static uint64_t bar_io_read(void *opaque, uint64_t offset, unsigned size)
 
 static void bar_io_write(void *opaque, uint64_t offset, unsigned size, uint64_t value)
 {
+	struct vfio_bar *bar = opaque;
 	uint8_t bytes[8];
 
+	vfio_bar_count(&bar->writes);
 	for (unsigned i = 0; i < sizeof(bytes); i++)
 		bytes[i] = (uint8_t)(value >> 8 * i);
 	for (unsigned done = 0; done < size && done < sizeof(bytes);)
-		done += bar_write_part(opaque, offset + done, bytes + done, size - done);
+		done += bar_write_part(bar, offset + done, bytes + done, size - done);
 }
 
 static const struct mem_io_ops bar_io_ops = {
@@ -329,29 +344,60 @@ static void bar_release(struct vfio_bar *bar)
 	bar->pieces = 0;
 }
 
+/* Decides what is mapped of a memory BAR; at most VFIO_BAR_PIECES_MAX. Returns how many. */
+static unsigned pieces_find(struct vfio_bar *bar, const struct vfio_region *region,
+			    struct vfio_area *ret_pieces)
+{
+	const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	struct vfio_area areas[VFIO_BAR_HOLES_MAX];
+	struct hole holes[VFIO_BAR_HOLES_MAX];
+	unsigned hole_count = bar_holes(bar, holes);
+
+	for (unsigned i = 0; i < hole_count; i++)
+		areas[i] = holes[i].area;
+	/* What is behind a mediated device's BAR only its driver knows. */
+	bar->in_page = !bar->bars->device->mediated && vfio_bar_in_page(region, hole_count, page);
+	if (bar->in_page) {
+		ret_pieces[0] = (struct vfio_area){ .offset = 0, .size = page };
+		return 1;
+	}
+	return vfio_bar_carve(region->area, region->areas, areas, hole_count, page, ret_pieces);
+}
+
+static void piece_init(struct vfio_bar *bar, struct vfio_bar_piece *piece, const struct vfio_area *area,
+		       void *at)
+{
+	const struct vfio_bars_place *place = &bar->bars->place;
+
+	piece->offset = area->offset;
+	piece->region = (struct mem_region){
+		.size = area->size,
+		.host = at,
+		.kind = MEM_KIND_DEVICE,
+		.alone = place->alone || bar->in_page,
+		.name = bar->name,
+		.bus = bar->in_page ? place->mmio : NULL,
+		.own = bar->in_page ? &bar->io : NULL,
+	};
+}
+
 /* Maps what can be mapped of a memory BAR. What cannot stays trapped. */
 static int bar_pieces(struct vfio_bar *bar, const struct vfio_region *region, uint64_t bar_size)
 {
 	struct vfio_device *device = bar->bars->device;
-	struct vfio_area pieces[VFIO_BAR_PIECES_MAX], areas[VFIO_BAR_HOLES_MAX];
-	struct hole holes[VFIO_BAR_HOLES_MAX];
-	unsigned hole_count = bar_holes(bar, holes), count;
+	struct vfio_area pieces[VFIO_BAR_PIECES_MAX];
+	unsigned count = pieces_find(bar, region, pieces);
 
-	for (unsigned i = 0; i < hole_count; i++)
-		areas[i] = holes[i].area;
-	count = vfio_bar_carve(region->area, region->areas, areas, hole_count,
-			       (uint64_t)sysconf(_SC_PAGESIZE), pieces);
 	if (!count)
 		return 0;
 	bar->piece = calloc(count, sizeof(*bar->piece));
 	if (!bar->piece)
 		return error_set(ENOMEM, "no memory for %s", bar->name);
-	if (bar_reserve(bar, bar_size)) {
+	if (bar_reserve(bar, bar->in_page ? pieces[0].size : bar_size)) {
 		log_warning("%s stays trapped: %s", bar->name, error_get()->because);
 		return 0;
 	}
 	for (unsigned i = 0; i < count; i++) {
-		struct vfio_bar_piece *piece = &bar->piece[bar->pieces];
 		uint8_t *at = (uint8_t *)bar->reserved + pieces[i].offset;
 
 		if (device->ops->region_mmap(device, bar->index, pieces[i].offset, pieces[i].size, at)) {
@@ -359,15 +405,7 @@ static int bar_pieces(struct vfio_bar *bar, const struct vfio_region *region, ui
 				    (unsigned long long)pieces[i].offset, error_get()->because);
 			continue;
 		}
-		piece->offset = pieces[i].offset;
-		piece->region = (struct mem_region){
-			.size = pieces[i].size,
-			.host = at,
-			.kind = MEM_KIND_DEVICE,
-			.alone = bar->bars->place.alone,
-			.name = bar->name,
-		};
-		bar->pieces++;
+		piece_init(bar, &bar->piece[bar->pieces++], &pieces[i], at);
 	}
 	return 0;
 }
@@ -423,6 +461,12 @@ static struct mem_bus *bar_bus(const struct vfio_bar *bar)
 	return bar->is_io ? bar->bars->place.pio : bar->bars->place.mmio;
 }
 
+/* A page stands at a page only. */
+static bool piece_fits(const struct vfio_bar *bar)
+{
+	return !bar->in_page || bar->address % bar->piece[0].region.size == 0;
+}
+
 static void bar_show(struct vfio_bar *bar)
 {
 	if (bar->visible)
@@ -430,7 +474,9 @@ static void bar_show(struct vfio_bar *bar)
 	bar->visible = true;
 	bar->io.start = bar->address;
 	mem_bus_add(bar_bus(bar), &bar->io);
-	for (unsigned i = 0; i < bar->pieces; i++) {
+	if (!bar->is_io)
+		mem_map_revise(bar->bars->place.map);
+	for (unsigned i = 0; i < bar->pieces && piece_fits(bar); i++) {
 		bar->piece[i].region.start = bar->address + bar->piece[i].offset;
 		if (mem_map_add(bar->bars->place.map, &bar->piece[i].region))
 			log_guest(&bar->bars->limit, "%s stays trapped at 0x%llx: %s", bar->name,
@@ -446,6 +492,8 @@ static void bar_unshow(struct vfio_bar *bar)
 	for (unsigned i = 0; i < bar->pieces; i++)
 		mem_map_remove(bar->bars->place.map, &bar->piece[i].region);
 	mem_bus_remove(bar_bus(bar), &bar->io);
+	if (!bar->is_io)
+		mem_map_revise(bar->bars->place.map);
 }
 
 void vfio_bars_map(void *opaque, unsigned bar, uint64_t address)

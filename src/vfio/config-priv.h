@@ -95,7 +95,7 @@ uint32_t vfio_config_read(const struct vfio_config *config, unsigned offset, uns
  * vfio_config_command(). */
 void vfio_config_write(struct vfio_config *config, unsigned offset, unsigned size, uint32_t value);
 
-/* Brings COMMAND of the device to what the guest has written. */
+/* Brings COMMAND of the device to what the guest has written; outside D0 it does not master the bus. */
 void vfio_config_command(struct vfio_config *config);
 
 /* And Interrupt Disable in it to `line`. */
@@ -107,8 +107,10 @@ void vfio_config_hide_pin(struct vfio_config *config);
 /* Whether this write asks for a function-level reset, by PCI Express or Advanced Features. */
 bool vfio_config_is_flr(const struct vfio_config *config, unsigned offset, unsigned size, uint32_t value);
 
-/* The power state of the device now, 0 (D0) to 3 (D3hot). */
+/* The power state that the guest sees, 0 (D0) to 3 (D3hot). */
 unsigned vfio_config_power_state(const struct vfio_config *config);
+/* Whether the device answers and is in D0, where it always is but for accidents. */
+bool vfio_config_awake(const struct vfio_config *config);
 
 /* Our bits to their state after reset. */
 void vfio_config_reset(struct vfio_config *config);

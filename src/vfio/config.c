@@ -440,6 +440,8 @@ void vfio_config_command(struct vfio_config *config)
 	uint32_t command = pci_config_get(&config->shown, PCI_COMMAND, 2);
 	uint8_t bytes[2];
 
+	if (vfio_config_power_state(config) != 0)
+		command &= ~(uint32_t)PCI_COMMAND_MASTER;
 	if (config->line == VFIO_LINE_CLOSED)
 		command |= PCI_COMMAND_INTX_DISABLE;
 	if (config->line == VFIO_LINE_OPEN)
@@ -480,14 +482,21 @@ bool vfio_config_is_flr(const struct vfio_config *config, unsigned offset, unsig
 
 unsigned vfio_config_power_state(const struct vfio_config *config)
 {
+	return config->pm
+		       ? pci_config_get(&config->shown, config->pm + PCI_PM_CTRL, 1) & PCI_PM_CTRL_STATE_MASK
+		       : 0;
+}
+
+bool vfio_config_awake(const struct vfio_config *config)
+{
 	uint16_t control = 0;
 
 	if (!config->pm)
-		return 0;
+		return true;
 	if (config->device->ops->region_read(config->device, VFIO_PCI_CONFIG_REGION_INDEX,
 					     config->pm + PCI_PM_CTRL, &control, sizeof(control)))
-		return 3;
-	return control & PCI_PM_CTRL_STATE_MASK;
+		return false;
+	return (control & PCI_PM_CTRL_STATE_MASK) == 0;
 }
 
 void vfio_config_reset(struct vfio_config *config)

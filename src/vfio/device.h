@@ -55,8 +55,8 @@ struct vfio_device_ops {
 			   size_t size);
 	int (*region_write)(struct vfio_device *device, unsigned region, uint64_t offset, const void *data,
 			    size_t size);
-	/* Maps a stretch of a region over what is at `at`; multiples of the page size. munmap(2) undoes it.
-	 */
+	/* Maps a stretch of a region over what is at `at`; multiples of the page size, the last page may
+	 * reach past the region's end. munmap(2) undoes it. */
 	int (*region_mmap)(struct vfio_device *device, unsigned region, uint64_t offset, size_t size,
 			   void *at);
 
@@ -85,7 +85,10 @@ struct vfio_device {
 	unsigned regions;		  /* as many as the device numbers */
 	unsigned irqs;
 	bool can_reset;
-	bool reset_on_open; /* opening and closing it reset it where it can be reset */
+	char reset_method[24]; /* how, in a word of sysfs's: "flr", "pm", "bus"; "": nobody says */
+	uint32_t group;	       /* its IOMMU group, and the name of the space that it is in: */
+	const char *backend;   /* whoever opened it knows */
+	bool reset_on_open;    /* opening and closing it reset it where it can be reset */
 	/* No PCI device of the host but another driver's work, which sits on no bus. What it reaches by DMA
 	 * that driver pins page by page, with or without its Bus Master Enable: memory is mapped before it is
 	 * opened to the guest, always. */

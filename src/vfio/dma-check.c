@@ -7,7 +7,6 @@
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <stddef.h>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -17,9 +16,6 @@
 
 /* One walk over the RAM in the map. */
 struct walk {
-	struct mem_listener listener;
-	/* Negative: the region is refused, and the walk ends. */
-	int (*look)(struct walk *walk, const struct mem_region *region);
 	const struct broker_range *reserved;
 	const struct vfio_iospace_range *ranges;
 	size_t count;
@@ -28,27 +24,6 @@ struct walk {
 	uint64_t reach;	   /* bytes of RAM up to there */
 	uint64_t mappings; /* that the RAM takes */
 };
-
-static int walk_add(struct mem_listener *listener, struct mem_region *region)
-{
-	struct walk *walk = (struct walk *)((char *)listener - offsetof(struct walk, listener));
-
-	return vfio_dma_concerns(region) ? walk->look(walk, region) : 0;
-}
-
-static void walk_remove(struct mem_listener *listener, struct mem_region *region) {}
-
-static int walk_map(struct mem_map *map, struct walk *walk)
-{
-	int error;
-
-	walk->listener.add = walk_add;
-	walk->listener.remove = walk_remove;
-	error = mem_map_listen(map, &walk->listener);
-	if (!error)
-		mem_map_unlisten(map, &walk->listener);
-	return error;
-}
 
 static uint64_t last_of(const struct mem_region *region)
 {
@@ -60,9 +35,11 @@ static int try_anew(void)
 	return error_try("start the VM anew: its memory is then laid out around that");
 }
 
-static int look_reserved(struct walk *walk, const struct mem_region *region)
+static int look_reserved(void *opaque, const struct mem_region *region)
 {
-	for (size_t i = 0; i < walk->count; i++) {
+	const struct walk *walk = opaque;
+
+	for (size_t i = 0; vfio_dma_concerns(region) && i < walk->count; i++) {
 		const struct broker_range *there = &walk->reserved[i];
 
 		if (there->first > last_of(region) || there->last < region->start)
@@ -79,15 +56,17 @@ static int look_reserved(struct walk *walk, const struct mem_region *region)
 int vfio_dma_check_group(struct mem_map *map, struct broker *broker, uint32_t group)
 {
 	struct broker_range reserved[BROKER_RANGES_MAX];
-	struct walk walk = { .look = look_reserved, .reserved = reserved, .group = group };
+	struct walk walk = { .reserved = reserved, .group = group };
 	int error = broker_group_reserved(broker, group, reserved, &walk.count);
 
-	return error ? error : walk_map(map, &walk);
+	return error ? error : mem_map_each(map, look_reserved, &walk);
 }
 
-static int look_reach(struct walk *walk, const struct mem_region *region)
+static int look_reach(void *opaque, const struct mem_region *region)
 {
-	if (region->start <= walk->last)
+	struct walk *walk = opaque;
+
+	if (vfio_dma_concerns(region) && region->start <= walk->last)
 		walk->reach += last_of(region) > walk->last ? walk->last - region->start + 1 : region->size;
 	return 0;
 }
@@ -127,8 +106,12 @@ static int between(const struct walk *walk, const struct mem_region *region)
 	return try_anew();
 }
 
-static int look_ranges(struct walk *walk, const struct mem_region *region)
+static int look_ranges(void *opaque, const struct mem_region *region)
 {
+	struct walk *walk = opaque;
+
+	if (!vfio_dma_concerns(region))
+		return 0;
 	walk->mappings += (region->size + VFIO_DMA_PIECE - 1) / VFIO_DMA_PIECE;
 	for (size_t i = 0; i < walk->count; i++) {
 		if (region->start >= walk->ranges[i].first && last_of(region) <= walk->ranges[i].last)
@@ -161,14 +144,11 @@ static int check_mappings(struct vfio_iospace *space, uint64_t wanted)
 int vfio_dma_check_space(struct mem_map *map, struct vfio_iospace *space)
 {
 	struct walk walk = { 0 };
-	int error = 0;
+	int error;
 
 	walk.ranges = space->ops->ranges(space, &walk.count);
 	walk.last = walk.count ? walk.ranges[walk.count - 1].last : UINT64_MAX;
-	walk.look = look_reach;
-	error = walk_map(map, &walk);
-	walk.look = look_ranges;
-	if (!error)
-		error = walk_map(map, &walk);
+	(void)mem_map_each(map, look_reach, &walk);
+	error = mem_map_each(map, look_ranges, &walk);
 	return error ? error : check_mappings(space, walk.mappings);
 }

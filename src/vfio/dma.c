@@ -2,26 +2,23 @@
 /*
  * Mirrors the guest's RAM into an I/O address space: a device sees memory where the guest's processors do.
  *
- * The kernel holds a lock for the whole of each map call and cannot be interrupted in it, so no call
- * maps more than VFIO_DMA_PIECE. (BARs of other devices: p2p.c.)
+ * RAM is in the map before the first device comes and does not change, so it is looked up once and then
+ * mapped without the map's lock: a guest that moves its BARs meanwhile does not wait. The kernel holds a lock
+ * of its own for the whole of each map call and cannot be interrupted in it, so no call maps more than
+ * VFIO_DMA_PIECE. (BARs of other devices: p2p.c.)
  */
 #include <errno.h>
 #include <linux/capability.h>
-#include <stddef.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "vfio/dma-priv.h"
-
-static struct vfio_dma *to_dma(struct mem_listener *listener)
-{
-	return (struct vfio_dma *)((char *)listener - offsetof(struct vfio_dma, listener));
-}
 
 static uint64_t piece_at(uint64_t done, uint64_t size)
 {
@@ -65,12 +62,12 @@ bool vfio_dma_concerns(const struct mem_region *region)
 	return region->kind == MEM_KIND_RAM && !region->alone;
 }
 
-static void unmap_pieces(struct vfio_dma *dma, const struct mem_region *region, uint64_t size)
+static void unmap_pieces(struct vfio_dma *dma, const struct vfio_dma_ram *ram, uint64_t size)
 {
 	for (uint64_t done = 0; done < size;) {
 		uint64_t piece = piece_at(done, size);
 
-		if (dma->space->ops->unmap(dma->space, region->start + done, piece))
+		if (dma->space->ops->unmap(dma->space, ram->start + done, piece))
 			log_failure(error_get());
 		else
 			dma->mapped -= piece;
@@ -78,72 +75,100 @@ static void unmap_pieces(struct vfio_dma *dma, const struct mem_region *region, 
 	}
 }
 
-static int dma_add(struct mem_listener *listener, struct mem_region *region)
+static int map_piece(struct vfio_dma *dma, iova_t start, char *host, uint64_t piece,
+		     const struct vfio_progress *progress)
 {
-	struct vfio_dma *dma = to_dma(listener);
-	int error;
+	int error = dma->space->ops->map(dma->space, start, host, piece, VFIO_MAP_READ | VFIO_MAP_WRITE);
 
-	if (!vfio_dma_concerns(region))
+	if (error)
+		return error == -ENOMEM ? explain_nomem(dma) : error;
+	dma->mapped += piece;
+	if (!progress->tell || progress->tell(progress->opaque, dma->mapped, dma->need))
 		return 0;
-	for (uint64_t done = 0; done < region->size;) {
-		uint64_t piece = piece_at(done, region->size);
+	if (dma->space->ops->unmap(dma->space, start, piece))
+		log_failure(error_get());
+	dma->mapped -= piece;
+	return error_set(ECANCELED, "it is not wanted any more");
+}
 
-		error = dma->space->ops->map(dma->space, region->start + done, (char *)region->host + done,
-					     piece, VFIO_MAP_READ | VFIO_MAP_WRITE);
+static int map_pieces(struct vfio_dma *dma, const struct vfio_dma_ram *ram,
+		      const struct vfio_progress *progress)
+{
+	for (uint64_t done = 0; done < ram->size;) {
+		uint64_t piece = piece_at(done, ram->size);
+		int error = map_piece(dma, ram->start + done, ram->host + done, piece, progress);
+
 		if (error) {
-			struct error why;
+			struct error why = *error_get();
 
-			if (error == -ENOMEM)
-				explain_nomem(dma);
-			why = *error_get();
-			unmap_pieces(dma, region, done);
+			unmap_pieces(dma, ram, done);
 			return error_load(&why);
 		}
-		dma->mapped += piece;
 		done += piece;
 	}
 	return 0;
 }
 
-static void dma_remove(struct mem_listener *listener, struct mem_region *region)
+static int need_look(void *opaque, const struct mem_region *region)
 {
-	if (vfio_dma_concerns(region))
-		unmap_pieces(to_dma(listener), region, region->size);
-}
+	uint64_t *need = opaque;
 
-static int need_add(struct mem_listener *listener, struct mem_region *region)
-{
 	if (vfio_dma_concerns(region))
-		to_dma(listener)->need += region->size;
+		*need += region->size;
 	return 0;
 }
 
-static void need_remove(struct mem_listener *listener, struct mem_region *region) {}
-
-int vfio_dma_need(struct mem_map *map, uint64_t *ret_bytes)
+void vfio_dma_need(struct mem_map *map, uint64_t *ret_bytes)
 {
-	struct vfio_dma counter = { .listener = { .add = need_add, .remove = need_remove } };
-	int error = mem_map_listen(map, &counter.listener);
+	*ret_bytes = 0;
+	(void)mem_map_each(map, need_look, ret_bytes);
+}
 
-	if (error)
-		return error;
-	*ret_bytes = counter.need;
-	mem_map_unlisten(map, &counter.listener);
+static int ram_look(void *opaque, const struct mem_region *region)
+{
+	struct vfio_dma *dma = opaque;
+
+	if (!vfio_dma_concerns(region))
+		return 0;
+	check(dma->ram_count < VFIO_DMA_RAM_MAX);
+	dma->ram[dma->ram_count++] =
+		(struct vfio_dma_ram){ .start = region->start, .size = region->size, .host = region->host };
 	return 0;
 }
 
-int vfio_dma_start(struct vfio_dma *dma, struct mem_map *map, struct vfio_iospace *space, uint64_t need)
+/* The first `count` blocks of RAM, the last one first. */
+static void unmap_blocks(struct vfio_dma *dma, size_t count)
 {
-	memset(dma, 0, sizeof(*dma));
-	dma->listener.add = dma_add;
-	dma->listener.remove = dma_remove;
-	dma->map = map;
+	while (count-- > 0)
+		unmap_pieces(dma, &dma->ram[count], dma->ram[count].size);
+}
+
+int vfio_dma_start(struct vfio_dma *dma, struct mem_map *map, struct vfio_iospace *space, uint64_t need,
+		   const struct vfio_progress *progress)
+{
+	int error = 0;
+
 	dma->space = space;
-	dma->need = need;
-	return mem_map_listen(map, &dma->listener);
+	dma->ram_count = 0;
+	atomic_store(&dma->mapped, 0);
+	atomic_store(&dma->need, need);
+	(void)mem_map_each(map, ram_look, dma);
+	for (size_t i = 0; !error && i < dma->ram_count; i++) {
+		error = map_pieces(dma, &dma->ram[i], progress);
+		if (error) {
+			struct error why = *error_get();
+
+			unmap_blocks(dma, i);
+			atomic_store(&dma->need, 0);
+			return error_load(&why);
+		}
+	}
+	return 0;
 }
 
 void vfio_dma_stop(struct vfio_dma *dma)
 {
-	mem_map_unlisten(dma->map, &dma->listener);
+	unmap_blocks(dma, dma->ram_count);
+	dma->ram_count = 0;
+	atomic_store(&dma->need, 0);
 }

@@ -21,6 +21,7 @@ struct vfio_interrupts {
 	struct vfio_msi msi;
 	struct vfio_msix msix;
 	bool started;
+	bool held;
 	enum vfio_interrupt_mode mode;
 };
 
@@ -35,6 +36,9 @@ void vfio_interrupts_fini(struct vfio_interrupts *interrupts);
 void vfio_interrupts_start(struct vfio_interrupts *interrupts, uint32_t gsi);
 /* Silent, with the registers of all ways as after reset, until it is started again. */
 void vfio_interrupts_quiet(struct vfio_interrupts *interrupts);
+
+/* Nothing interrupts from now on, and what comes is kept; or that comes now, and what comes later. */
+void vfio_interrupts_hold(struct vfio_interrupts *interrupts, bool held);
 
 /* The guest wrote size bytes of configuration space at offset: they stand in config->shown. */
 void vfio_interrupts_follow(struct vfio_interrupts *interrupts, unsigned offset, unsigned size);

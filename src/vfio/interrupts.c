@@ -5,6 +5,9 @@
  * left before the next is entered. What comes in between is lost nowhere: a line that is pulled is pulled
  * still, and a driver that switches between the others does so before it lets the device work.
  *
+ * A function outside D0 interrupts by nothing. It stays in its mode with all vectors masked, which keeps what
+ * they have to say, but for the line, which says it again.
+ *
  * Nobody listens to the host's line outside the mode of that name, so it is closed then (Interrupt Disable
  * set in the device, whatever the guest has written). Leaving MSI and MSI-X the kernel opens it by itself
  * (pci_intx()), and of that bit it notes changes only: so it is opened before, when the device makes no use
@@ -27,7 +30,7 @@ static enum vfio_interrupt_mode mode_wanted(const struct vfio_interrupts *interr
 		return VFIO_INTERRUPTS_MSIX;
 	if (vfio_msi_enabled(&interrupts->msi))
 		return VFIO_INTERRUPTS_MSI;
-	return interrupts->intx.pin ? VFIO_INTERRUPTS_INTX : VFIO_INTERRUPTS_NONE;
+	return interrupts->intx.pin && !interrupts->held ? VFIO_INTERRUPTS_INTX : VFIO_INTERRUPTS_NONE;
 }
 
 static void mode_leave(struct vfio_interrupts *interrupts)
@@ -116,10 +119,19 @@ void vfio_interrupts_start(struct vfio_interrupts *interrupts, uint32_t gsi)
 	mode_follow(interrupts);
 }
 
+void vfio_interrupts_hold(struct vfio_interrupts *interrupts, bool held)
+{
+	interrupts->held = held;
+	vfio_msi_hold(&interrupts->msi, held);
+	vfio_msix_hold(&interrupts->msix, held);
+	mode_follow(interrupts);
+}
+
 void vfio_interrupts_quiet(struct vfio_interrupts *interrupts)
 {
 	interrupts->started = false;
 	mode_follow(interrupts);
+	vfio_interrupts_hold(interrupts, false);
 	vfio_msix_reset(&interrupts->msix);
 }
 

@@ -41,6 +41,7 @@ struct vfio_iospace_usage {
 struct vfio_iospace;
 
 struct vfio_iospace_ops {
+	const char *name; /* "type1" */
 	/* iova, host and length are multiples of the page size. A device may reach the memory as soon as
 	 * this returns. -ENOMEM: it could not be pinned; -ENOSPC: there are as many mappings as there may be.
 	 */
@@ -61,7 +62,7 @@ struct vfio_iospace_ops {
 	 */
 	int (*reset_members)(struct vfio_iospace *space, int device_fd,
 			     struct vfio_reset_members *ret_members);
-	/* Resets them all. */
+	/* Resets them all. -ETIMEDOUT: that was done, and they were not seen to come back. */
 	int (*reset_bus)(struct vfio_iospace *space, int device_fd);
 	/* Ascending; none: unknown. Valid until the next attach() or detach(). */
 	const struct vfio_iospace_range *(*ranges)(struct vfio_iospace *space, size_t *ret_count);

@@ -184,9 +184,13 @@ static int kernel_region_mmap(struct vfio_device *device, unsigned region, uint6
 			      void *at)
 {
 	struct kernel_device *kernel = to_kernel(device);
+	const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
 	char text[32];
 
-	if (!inside(kernel, region, offset, size))
+	/* Its last page may be mapped in full: the kernel says that a region can be mapped only where the
+	 * rest of that page is nobody's (vfio_pci_probe_mmaps()). */
+	if (offset % page || !size || size % page || !inside(kernel, region, offset, 1) ||
+	    !inside(kernel, region, offset + (size - page), 1))
 		return error_set(EINVAL, "%s: region %u has no %zu bytes at 0x%llx", device->name, region,
 				 size, (unsigned long long)offset);
 	if (mmap(at, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, kernel->fd,

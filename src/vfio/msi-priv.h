@@ -17,6 +17,7 @@ struct vfio_msi {
 	unsigned messages;	  /* at most; 0: the function has no MSI */
 	bool wide;		  /* 64-bit addresses */
 	bool maskable;		  /* a mask and a pending bit for each message */
+	bool held;		  /* as if all were masked */
 	bool live;		  /* what the function interrupts by */
 	struct vfio_vectors vectors;
 };
@@ -40,6 +41,9 @@ void vfio_msi_follow(struct vfio_msi *msi);
 
 /* From now on the function interrupts by MSI, or no longer does. */
 void vfio_msi_live(struct vfio_msi *msi, bool live);
+
+/* Its messages are kept, or let go again. */
+void vfio_msi_hold(struct vfio_msi *msi, bool held);
 
 /* The guest is about to read: brings the pending bits in `shown` up to date. */
 void vfio_msi_show_pending(struct vfio_msi *msi);

@@ -69,23 +69,32 @@ static struct kvm_msi message_of(const struct vfio_msi *msi, unsigned message, u
 
 void vfio_msi_follow(struct vfio_msi *msi)
 {
-	unsigned wanted = messages_wanted(msi);
-	uint32_t masked = msi->maskable ? pci_config_get(msi->shown, mask_at(msi), 4) : 0;
+	unsigned wanted;
+	uint32_t masked;
 
-	/* Not enabled: about to be left, and nothing of what was held back may get out. */
+	/* Not enabled: about to be left, and nothing of what was held back may get out. Or there is none at
+	 * all. */
 	if (!msi->live || !vfio_msi_enabled(msi))
 		return;
+	wanted = messages_wanted(msi);
+	masked = msi->maskable ? pci_config_get(msi->shown, mask_at(msi), 4) : 0;
 	if (msi->vectors.on && msi->vectors.wanted != wanted)
 		vfio_vectors_off(&msi->vectors);
 	vfio_vectors_on(&msi->vectors, wanted);
 	for (unsigned i = 0; i < wanted; i++) {
 		const struct kvm_msi message = message_of(msi, i, wanted);
 
-		if (masked >> i & 1)
+		if (msi->held || masked >> i & 1)
 			vfio_vectors_mask(&msi->vectors, i);
 		else
 			vfio_vectors_unmask(&msi->vectors, i, &message);
 	}
+}
+
+void vfio_msi_hold(struct vfio_msi *msi, bool held)
+{
+	msi->held = held;
+	vfio_msi_follow(msi);
 }
 
 void vfio_msi_live(struct vfio_msi *msi, bool live)

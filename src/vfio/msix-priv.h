@@ -28,6 +28,7 @@ struct vfio_msix {
 	bool mask_all;
 	uint8_t *table; /* entries of 16 bytes, as in the BAR */
 
+	bool held; /* as if all were masked */
 	bool live; /* what the function interrupts by */
 	struct vfio_vectors vectors;
 };
@@ -46,6 +47,9 @@ void vfio_msix_control(struct vfio_msix *msix, uint32_t control);
 
 /* From now on the function interrupts by MSI-X, or no longer does. */
 void vfio_msix_live(struct vfio_msix *msix, bool live);
+
+/* Its messages are kept, or let go again. */
+void vfio_msix_hold(struct vfio_msix *msix, bool held);
 
 static inline uint64_t vfio_msix_table_size(const struct vfio_msix *msix)
 {

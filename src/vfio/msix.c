@@ -51,7 +51,7 @@ static void reconcile(struct vfio_msix *msix, unsigned first, unsigned count)
 	for (unsigned i = first; i < first + count && i < msix->entries; i++) {
 		const struct kvm_msi message = entry_message(msix, i);
 
-		if (msix->mask_all || entry_masked(msix, i))
+		if (msix->held || msix->mask_all || entry_masked(msix, i))
 			vfio_vectors_mask(&msix->vectors, i);
 		else
 			vfio_vectors_unmask(&msix->vectors, i, &message);
@@ -62,6 +62,12 @@ void vfio_msix_control(struct vfio_msix *msix, uint32_t control)
 {
 	msix->enable = control & PCI_MSIX_FLAGS_ENABLE;
 	msix->mask_all = control & PCI_MSIX_FLAGS_MASKALL;
+	reconcile(msix, 0, msix->entries);
+}
+
+void vfio_msix_hold(struct vfio_msix *msix, bool held)
+{
+	msix->held = held;
 	reconcile(msix, 0, msix->entries);
 }
 

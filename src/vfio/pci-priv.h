@@ -20,8 +20,8 @@ struct vfio_pci_owner {
 	/* Gives the device back. */
 	void (*release)(void *opaque, struct vfio_device *device);
 	/* Resets the bus it sits on, as soon as all functions on it want that. Returns 0: it has been reset,
-	 * and vfio_pci_after_reset() has been called for all; 1: others do not want it yet. No function's
-	 * lock is held. */
+	 * and vfio_pci_after_reset() has been called for all; 1: others do not want it yet. -ETIMEDOUT: as 0,
+	 * but they were not seen to come back. No function's lock is held. */
 	int (*reset_bus)(void *opaque);
 	void *opaque;
 };
@@ -44,6 +44,14 @@ struct vfio_pci {
 	bool leaving;		   /* it is off its bus, or being destroyed */
 	bool no_reset_said;
 	struct log_limit limit;
+
+	/* For who asks (facts.c). */
+	uint32_t ids; /* vendor and device */
+	bool claimed;
+	uint32_t given; /* decode bits of COMMAND that were set before the guest began */
+	unsigned resets;
+	const char *reset_method; /* of the last one, and who made it; NULL: there was none */
+	const char *reset_by;
 };
 
 /* device is taken over on success, and handed to owner->release when the function is destroyed. handles are
@@ -54,6 +62,8 @@ int vfio_pci_function_create(const struct vfio_handles *handles, struct vfio_dev
 
 /* To the state after power-on, device and guest's view. No lock held. */
 void vfio_pci_reset(struct vfio_pci *pci);
+/* The same, when its guest takes it from D3hot to D0. */
+void vfio_pci_soft_reset(struct vfio_pci *pci);
 
 /* The function's lock is held for all of these (reset.c). */
 
@@ -65,6 +75,16 @@ void vfio_pci_quiesce(struct vfio_pci *pci);
 void vfio_pci_after_reset(struct vfio_pci *pci);
 /* The guest's write asks for a function-level reset, which the kernel does inside that write. */
 void vfio_pci_flr(struct vfio_pci *pci, unsigned offset, unsigned size, uint32_t value);
+/* The guest's write touches the power state (power.c). Returns whether that takes vfio_pci_soft_reset();
+ * until then the function is asleep. */
+bool vfio_pci_power_write(struct vfio_pci *pci, unsigned offset, unsigned size, uint32_t value);
+/* BARs are in the guest where the function is awake, and the device in fact is. */
+void vfio_pci_power_follow(struct vfio_pci *pci);
+/* COMMAND is `command` now, or what the function interrupts by has changed: whether a driver has done that.
+ */
+void vfio_pci_claim_follow(struct vfio_pci *pci, uint32_t command);
+/* A reset was made, by this method (NULL: by the kernel's first choice for this device). */
+void vfio_pci_reset_note(struct vfio_pci *pci, const char *method, const char *by);
 /* The device before its guest gets it, and after it is done with it. */
 void vfio_pci_reset_between_guests(struct vfio_pci *pci);
 

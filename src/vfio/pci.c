@@ -55,6 +55,7 @@ static void command_follow(struct vfio_pci *pci, uint32_t before)
 
 	if (now & (decode | PCI_COMMAND_MASTER))
 		pci->wants_reset = false;
+	vfio_pci_claim_follow(pci, now);
 	pci_config_set(&pci->config.shown, PCI_COMMAND, 2, now & (before | ~decode));
 	pci_bars_update(&pci->registers);
 	pci_config_set(&pci->config.shown, PCI_COMMAND, 2, now);
@@ -62,23 +63,14 @@ static void command_follow(struct vfio_pci *pci, uint32_t before)
 	pci_bars_update(&pci->registers);
 }
 
-/* The write that changes the power state; see theory of operation in bars.c. */
-static void power_write(struct vfio_pci *pci, unsigned offset, unsigned size, uint32_t value)
-{
-	unsigned at = pci->config.pm + PCI_PM_CTRL;
-
-	if (at >= offset && (value >> 8 * (at - offset) & PCI_PM_CTRL_STATE_MASK) != 0)
-		vfio_bars_power(&pci->bars, false);
-	vfio_config_write(&pci->config, offset, size, value);
-	vfio_bars_power(&pci->bars, vfio_config_power_state(&pci->config) == 0);
-}
-
-static void plain_write(struct vfio_pci *pci, unsigned offset, unsigned size, uint32_t value)
+/* Returns whether the function is to be reset for it, once its lock is dropped. */
+static bool plain_write(struct vfio_pci *pci, unsigned offset, unsigned size, uint32_t value)
 {
 	uint32_t command = pci_config_get(&pci->config.shown, PCI_COMMAND, 2);
+	bool reset = false;
 
 	if (pci->config.pm && vfio_config_touches(offset, size, pci->config.pm + PCI_PM_CTRL, 1))
-		power_write(pci, offset, size, value);
+		reset = vfio_pci_power_write(pci, offset, size, value);
 	else
 		vfio_config_write(&pci->config, offset, size, value);
 	if (vfio_config_touches(offset, size, PCI_COMMAND, 2))
@@ -87,20 +79,25 @@ static void plain_write(struct vfio_pci *pci, unsigned offset, unsigned size, ui
 	    vfio_config_touches(offset, size, PCI_ROM_ADDRESS, 4))
 		pci_bars_update(&pci->registers);
 	vfio_interrupts_follow(&pci->interrupts, offset, size);
+	vfio_pci_claim_follow(pci, 0);
+	return reset;
 }
 
 static void vfio_pci_config_write(struct pci_function *function, unsigned offset, unsigned size,
 				  uint32_t value)
 {
 	struct vfio_pci *pci = to_vfio(function);
+	bool reset = false;
 
 	pthread_mutex_lock(&pci->lock);
 	place(pci);
 	if (vfio_config_is_flr(&pci->config, offset, size, value))
 		vfio_pci_flr(pci, offset, size, value);
 	else
-		plain_write(pci, offset, size, value);
+		reset = plain_write(pci, offset, size, value);
 	pthread_mutex_unlock(&pci->lock);
+	if (reset)
+		vfio_pci_soft_reset(pci);
 }
 
 static void vfio_pci_function_reset(struct pci_function *function)
@@ -168,16 +165,17 @@ static uint32_t mirror_read(void *opaque, unsigned offset, unsigned size)
 
 /*
  * Such a write may come when the function has left its bus, as long as its BARs can be reached: then it must
- * put nothing back. And no device was seen to be reset by this way, which would have to know where the
- * function sits.
+ * put nothing back; or when it is asleep, and then it is too late. And no device was seen to be reset by this
+ * way, which would have to know where the function sits.
  */
 static void mirror_write(void *opaque, unsigned offset, unsigned size, uint32_t value)
 {
 	struct vfio_pci *pci = opaque;
 
 	pthread_mutex_lock(&pci->lock);
-	if (!pci->leaving && !vfio_config_is_flr(&pci->config, offset, size, value))
-		plain_write(pci, offset, size, value);
+	if (!pci->leaving && vfio_config_power_state(&pci->config) == 0 &&
+	    !vfio_config_is_flr(&pci->config, offset, size, value))
+		(void)plain_write(pci, offset, size, value); /* awake, it does not wake up */
 	pthread_mutex_unlock(&pci->lock);
 }
 
@@ -217,6 +215,7 @@ static int parts_setup(struct vfio_pci *pci, const struct vfio_handles *handles,
 		vfio_interrupts_fini(&pci->interrupts);
 		return error;
 	}
+	pci->ids = vfio_config_read(&pci->config, PCI_VENDOR_ID, 4);
 	pci_bars_init(&pci->registers, &pci->config.shown, pci->function.bars, vfio_bars_map, vfio_bars_unmap,
 		      &pci->bars);
 	return 0;
@@ -245,6 +244,8 @@ int vfio_pci_function_create(const struct vfio_handles *handles, struct vfio_dev
 		}
 	}
 	vfio_pci_reset_between_guests(pci);
+	if (device->can_reset && device->reset_on_open)
+		vfio_pci_reset_note(pci, NULL, "open");
 	error = parts_setup(pci, handles, options);
 	if (error)
 		goto fail;

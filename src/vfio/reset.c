@@ -2,7 +2,8 @@
 /*
  * Resets of an assigned function, and how few are enough. Opening a device through the kernel resets it where
  * it can be reset, and so does closing it; a reset takes a tenth of a second and more, so neither is
- * repeated. In between the guest resets it, by itself (function-level reset) or with the whole machine.
+ * repeated. In between the guest resets it, by itself (function-level reset, or D3hot and back) or with the
+ * whole machine.
  *
  * The kernel's means for one device are tried first: function-level reset, power management, a bus with
  * nothing else on it (pci_reset_function()). Where none works the whole bus is reset, once every function on
@@ -15,6 +16,9 @@
  * kernel saves and restores the registers around a reset of its own; what it restores is that quiet
  * state, which is also the one a guest expects to find.
  */
+#include <errno.h>
+#include <string.h>
+
 #include "base/error.h"
 #include "base/log.h"
 #include "vfio/pci-priv.h"
@@ -42,7 +46,7 @@ static void look_after(struct vfio_pci *pci, const char *what)
 		error_tried("use %s after %s", pci->device->name, what);
 		log_failure(error_get());
 	}
-	vfio_bars_power(&pci->bars, vfio_config_power_state(&pci->config) == 0);
+	vfio_pci_power_follow(pci);
 	vfio_pci_listen(pci);
 }
 
@@ -52,50 +56,103 @@ void vfio_pci_after_reset(struct vfio_pci *pci)
 	look_after(pci, "a reset of its bus");
 }
 
+/* In words, for those who do not know the kernel's (Linux Documentation/ABI/testing/sysfs-bus-pci). */
+static const char *method_words(const char *method)
+{
+	static const struct {
+		const char *method, *words;
+	} list[] = {
+		{ "flr", "flr (function-level reset)" },
+		{ "af_flr", "af_flr (function-level reset, by Advanced Features)" },
+		{ "pm", "pm (off and on again by power management)" },
+		{ "bus", "bus (it is alone on it)" },
+		{ "cxl_bus", "cxl_bus (it is alone on it)" },
+		{ "device_specific", "device_specific (the kernel knows how for this device)" },
+		{ "acpi", "acpi (the firmware's way)" },
+		{ "", "the kernel's means, which does not name them" },
+	};
+
+	for (unsigned i = 0; i < sizeof(list) / sizeof(list[0]); i++) {
+		if (strcmp(method, list[i].method) == 0)
+			return list[i].words;
+	}
+	return method;
+}
+
 /* By what the kernel has for this device alone. */
-static bool reset_alone(struct vfio_pci *pci)
+static bool reset_alone(struct vfio_pci *pci, const char *what)
 {
 	bool done = pci->device->can_reset && pci->device->ops->reset(pci->device) == 0;
 
 	if (done) {
-		log_info("%s: reset by %s", pci->device->name,
-			 pci->config.express_flr || pci->config.af_flr ? "function-level reset"
-								       : "the kernel's means");
-		look_after(pci, "a reset of the machine");
+		vfio_pci_reset_note(pci, NULL, "machine");
+		look_after(pci, what);
 	} else if (pci->device->can_reset) {
 		log_debug("%s: %s", pci->device->name, error_get()->because);
 	}
 	return done;
 }
 
-static void say_no_reset(struct vfio_pci *pci)
+static void say_no_reset(struct vfio_pci *pci, int error)
 {
-	if (!pci->no_reset_said)
+	if (!pci->no_reset_said && error == -ETIMEDOUT)
+		log_warning("%s: %s: dmesg says more, and only the guest's driver finds out whether it works",
+			    pci->device->name, error_get()->because);
+	else if (!pci->no_reset_said)
 		log_warning("%s has no reset that works: the guest finds it as it left it (%s)",
 			    pci->device->name, error_get()->because);
 	pci->no_reset_said = true;
 }
 
-void vfio_pci_reset(struct vfio_pci *pci)
+/* waking: only if it is still asleep. Whether the device alone could be reset. */
+static bool reset_for(struct vfio_pci *pci, const char *what, bool waking)
 {
 	bool done;
+	int result;
 
 	pthread_mutex_lock(&pci->lock);
+	if (waking && vfio_config_power_state(&pci->config) == 0) {
+		/* Another processor of the guest had the same idea. */
+		pthread_mutex_unlock(&pci->lock);
+		return false;
+	}
 	vfio_pci_quiesce(pci);
-	done = reset_alone(pci);
+	if (!waking) {
+		pci->claimed = false;
+		pci->given = 0;
+	}
+	done = reset_alone(pci, what);
 	if (!done) {
 		pci->wants_reset = true;
+		vfio_pci_power_follow(pci);
 		vfio_pci_listen(pci);
 	}
 	pthread_mutex_unlock(&pci->lock);
-	if (!done && pci->owner.reset_bus(pci->owner.opaque) < 0)
-		say_no_reset(pci);
+	result = done ? 0 : pci->owner.reset_bus(pci->owner.opaque);
+	if (result < 0)
+		say_no_reset(pci, result);
+	return done;
+}
+
+void vfio_pci_reset(struct vfio_pci *pci)
+{
+	if (reset_for(pci, "a reset of the machine", false))
+		log_info("%s: reset by %s", pci->device->name,
+			 pci->device->mediated ? "the driver that made it"
+					       : method_words(pci->device->reset_method));
+}
+
+void vfio_pci_soft_reset(struct vfio_pci *pci)
+{
+	if (reset_for(pci, "its return from D3hot", true))
+		log_debug("%s: reset on its way from D3hot to D0", pci->device->name);
 }
 
 void vfio_pci_flr(struct vfio_pci *pci, unsigned offset, unsigned size, uint32_t value)
 {
 	vfio_pci_quiesce(pci);
 	vfio_config_write(&pci->config, offset, size, value);
+	vfio_pci_reset_note(pci, "flr", "guest");
 	look_after(pci, "a function-level reset by the guest");
 }
 
@@ -105,4 +162,6 @@ void vfio_pci_reset_between_guests(struct vfio_pci *pci)
 		return;
 	if (pci->device->ops->reset(pci->device))
 		log_failure(error_get());
+	else
+		vfio_pci_reset_note(pci, NULL, "open");
 }

@@ -224,10 +224,11 @@ static int rom_of_device(struct vfio_device *device, struct vfio_rom **ret_rom)
 
 static uint64_t rom_io_read(void *opaque, uint64_t offset, unsigned size)
 {
-	const struct vfio_bar *bar = opaque;
+	struct vfio_bar *bar = opaque;
 	const uint8_t *bytes = bar->reserved;
 	uint64_t value = 0;
 
+	vfio_bar_count(&bar->reads);
 	for (unsigned i = 0; i < size; i++) {
 		uint64_t byte = offset + i < bar->size ? bytes[offset + i] : 0xff;
 
@@ -236,7 +237,12 @@ static uint64_t rom_io_read(void *opaque, uint64_t offset, unsigned size)
 	return value;
 }
 
-static void rom_io_write(void *opaque, uint64_t offset, unsigned size, uint64_t value) {}
+static void rom_io_write(void *opaque, uint64_t offset, unsigned size, uint64_t value)
+{
+	struct vfio_bar *bar = opaque;
+
+	vfio_bar_count(&bar->writes);
+}
 
 static const struct mem_io_ops rom_io_ops = {
 	.read = rom_io_read,

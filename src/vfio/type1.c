@@ -14,6 +14,7 @@
  * it.
  */
 #include <errno.h>
+#include <limits.h>
 #include <linux/vfio.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -58,12 +59,20 @@ struct type1 {
 	struct vfio_iospace_range range[RANGES_MAX];
 	uint64_t page_sizes;  /* a bit for each size that can be mapped; 0: unknown */
 	atomic_uint mappings; /* BARs are mapped by who moves them, meanwhile */
-	unsigned limit;	      /* of them; told when the first group has entered */
+	atomic_uint limit;    /* of them; told when the first group has entered */
 };
 
 static struct type1 *to_type1(struct vfio_iospace *space)
 {
 	return (struct type1 *)space;
+}
+
+/* The kernel's default where less is allowed, else twice what is allowed. */
+static unsigned more_than(unsigned limit)
+{
+	if (limit < MAPPINGS_MAX)
+		return MAPPINGS_MAX;
+	return limit <= UINT_MAX / 2 ? 2 * limit : UINT_MAX;
 }
 
 static int no_room(const struct type1 *type1, unsigned long long first, unsigned long long last)
@@ -78,7 +87,7 @@ static int no_room(const struct type1 *type1, unsigned long long first, unsigned
 	return error_try(
 		"echo %u > /sys/module/vfio_iommu_type1/parameters/dma_entry_limit    (as root; it holds "
 		"for VMs that start later)",
-		MAPPINGS_MAX);
+		more_than(type1->limit));
 }
 
 static int type1_map(struct vfio_iospace *space, iova_t iova, void *host, uint64_t length, unsigned flags)
@@ -481,9 +490,13 @@ static int type1_reset_bus(struct vfio_iospace *space, int device_fd)
 		if (!seen)
 			order.reset.group_fds[order.reset.count++] = group->fd;
 	}
-	if (!error && type1->sys->ioctl(device_fd, VFIO_DEVICE_PCI_HOT_RESET, &order))
-		error = error_sys(errno, "VFIO_DEVICE_PCI_HOT_RESET");
-	return error;
+	if (error || type1->sys->ioctl(device_fd, VFIO_DEVICE_PCI_HOT_RESET, &order) == 0)
+		return error;
+	/* Whether there is such a reset was asked before, so this is its end:
+	 * pci_bridge_wait_for_secondary_bus() in Linux drivers/pci/pci.c. */
+	if (errno == ENOTTY)
+		return error_set(ETIMEDOUT, "the kernel reset its bus and did not see it come back");
+	return error_sys(errno, "VFIO_DEVICE_PCI_HOT_RESET");
 }
 
 static const struct vfio_iospace_range *type1_ranges(struct vfio_iospace *space, size_t *ret_count)
@@ -502,6 +515,7 @@ static void type1_destroy(struct vfio_iospace *space)
 }
 
 static const struct vfio_iospace_ops type1_ops = {
+	.name = "type1",
 	.map = type1_map,
 	.unmap = type1_unmap,
 	.attach = type1_attach,

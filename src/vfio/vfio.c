@@ -8,6 +8,7 @@
 #include "vfio/vfio.h"
 
 #include <errno.h>
+#include <linux/vfio.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -15,6 +16,7 @@
 #include "base/check.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "vfio/dma-priv.h"
 #include "vfio/kernel-device-priv.h"
 #include "vfio/p2p-priv.h"
@@ -29,20 +31,25 @@ struct holding {
 	int fd; /* the space's */
 	struct vfio_device *device;
 	struct vfio_pci *pci; /* NULL: not made yet */
+	unsigned vectors;     /* at most, each with a descriptor */
 };
 
 struct vfio {
 	struct vfio_handles handles;
 	pthread_mutex_t lock; /* guards all below; held while devices are opened and closed */
 	struct vfio_iospace *space;
-	struct vfio_dma dma;	  /* listening while there are holdings */
-	struct vfio_p2p p2p;	  /* and this one while there are two */
+	struct vfio_dma dma;	  /* started while there are holdings */
+	struct vfio_p2p p2p;	  /* listening while there are two */
 	struct holding *holdings; /* changed under `reset` too */
+	pthread_mutex_t facts;	  /* held to change `space`, for who only looks */
 	pthread_mutex_t reset;	  /* held through a reset of a bus, before any function's lock */
 };
 
-/* Interrupts need an eventfd each, and a device may have 2048. The hard limit is the most that we may have.
- */
+/* What a machine has open beside the vectors of its devices, with room to spare. */
+#define DESCRIPTORS_ELSE 256
+
+/* Interrupts need an eventfd each, and a device may have 2048. The hard limit is the most that we may have
+ * without asking. */
 static void descriptors_raise(void)
 {
 	struct rlimit limit;
@@ -55,6 +62,32 @@ static void descriptors_raise(void)
 			"the limit of open files stays as it is: devices with many interrupts may miss some");
 }
 
+/* As many as the kernel signals of any kind; only one kind is on at a time. */
+static unsigned vectors_of(struct vfio_device *device)
+{
+	struct vfio_irq msi = { 0 }, msix = { 0 };
+
+	(void)device->ops->irq_info(device, VFIO_PCI_MSI_IRQ_INDEX, &msi);
+	(void)device->ops->irq_info(device, VFIO_PCI_MSIX_IRQ_INDEX, &msix);
+	return msi.count > msix.count ? msi.count : msix.count;
+}
+
+/* Under the lock. A driver rarely wants all of them, so it is no failure where the limit cannot be raised. */
+static void descriptors_allow(struct vfio *vfio, const struct holding *newest)
+{
+	uint64_t need = DESCRIPTORS_ELSE;
+	struct rlimit limit;
+
+	for (const struct holding *holding = vfio->holdings; holding; holding = holding->next)
+		need += holding->vectors;
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= need ||
+	    !broker_allow_descriptors(vfio->handles.broker, need))
+		return;
+	error_tried("have room for all %u interrupt vectors of %s; it goes on without", newest->vectors,
+		    newest->device->name);
+	log_failure(error_get());
+}
+
 int vfio_create(const struct vfio_handles *handles, struct vfio **ret_vfio)
 {
 	struct vfio *vfio = calloc(1, sizeof(*vfio));
@@ -64,6 +97,7 @@ int vfio_create(const struct vfio_handles *handles, struct vfio **ret_vfio)
 	vfio->handles = *handles;
 	pthread_mutex_init(&vfio->lock, NULL);
 	pthread_mutex_init(&vfio->reset, NULL);
+	pthread_mutex_init(&vfio->facts, NULL);
 	descriptors_raise();
 	*ret_vfio = vfio;
 	return 0;
@@ -76,35 +110,47 @@ void vfio_destroy(struct vfio *vfio)
 	check(!vfio->holdings && !vfio->space);
 	pthread_mutex_destroy(&vfio->lock);
 	pthread_mutex_destroy(&vfio->reset);
+	pthread_mutex_destroy(&vfio->facts);
 	free(vfio);
+}
+
+/* Under the lock. */
+static void space_show(struct vfio *vfio, struct vfio_iospace *space)
+{
+	pthread_mutex_lock(&vfio->facts);
+	vfio->space = space;
+	pthread_mutex_unlock(&vfio->facts);
 }
 
 /* Under the lock. Before the first device: may its memory be pinned, and is there an IOMMU to map it? */
 static int space_open(struct vfio *vfio, uint64_t *ret_need)
 {
+	struct vfio_iospace *space;
 	int error;
 
 	if (vfio->space)
 		return 0;
-	error = vfio_dma_need(vfio->handles.map, ret_need);
+	vfio_dma_need(vfio->handles.map, ret_need);
+	error = broker_allow_memlock(vfio->handles.broker, *ret_need);
 	if (!error)
-		error = broker_allow_memlock(vfio->handles.broker, *ret_need);
+		error = vfio_type1_create(&vfio_sys_kernel, vfio->handles.broker, vfio->handles.vm, &space);
 	if (!error)
-		error = vfio_type1_create(&vfio_sys_kernel, vfio->handles.broker, vfio->handles.vm,
-					  &vfio->space);
+		space_show(vfio, space);
 	return error;
 }
 
 static void space_close(struct vfio *vfio)
 {
-	if (vfio->holdings || !vfio->space)
+	struct vfio_iospace *space = vfio->space;
+
+	if (vfio->holdings || !space)
 		return;
-	vfio->space->ops->destroy(vfio->space);
-	vfio->space = NULL;
+	space_show(vfio, NULL);
+	space->ops->destroy(space);
 }
 
-static int device_attach(struct vfio *vfio, const struct broker_device *which, const char *vf_token,
-			 struct holding *holding)
+static int device_attach(struct vfio *vfio, const struct broker_device *which,
+			 const struct vfio_pci_options *options, struct holding *holding)
 {
 	uint64_t need = 0;
 	struct error why;
@@ -115,19 +161,24 @@ static int device_attach(struct vfio *vfio, const struct broker_device *which, c
 		error = space_open(vfio, &need);
 	if (error)
 		return error;
-	error = vfio->space->ops->attach(vfio->space, which, vf_token, &holding->fd);
+	error = vfio->space->ops->attach(vfio->space, which, options->vf_token, &holding->fd);
 	if (error)
 		goto fail_attach;
 	if (!vfio->holdings) {
 		error = vfio_dma_check_space(vfio->handles.map, vfio->space);
 		if (!error)
-			error = vfio_dma_start(&vfio->dma, vfio->handles.map, vfio->space, need);
+			error = vfio_dma_start(&vfio->dma, vfio->handles.map, vfio->space, need,
+					       &options->progress);
 		if (error)
 			goto fail_dma;
 	}
 	error = vfio_kernel_device_create(&vfio_sys_kernel, holding->fd, &which->id, &holding->device);
 	if (error)
 		goto fail_device;
+	holding->device->group = which->group;
+	holding->device->backend = vfio->space->ops->name;
+	(void)text_copy(holding->device->reset_method, sizeof(holding->device->reset_method),
+			which->reset_method);
 	return 0;
 
 fail_device:
@@ -182,8 +233,8 @@ static void log_usage(const struct vfio *vfio)
 		  usage.limit);
 }
 
-static int device_open(struct vfio *vfio, const struct broker_device *which, const char *vf_token,
-		       struct holding **ret_holding)
+static int device_open(struct vfio *vfio, const struct broker_device *which,
+		       const struct vfio_pci_options *options, struct holding **ret_holding)
 {
 	struct holding *holding = calloc(1, sizeof(*holding));
 	int error;
@@ -192,7 +243,7 @@ static int device_open(struct vfio *vfio, const struct broker_device *which, con
 		return error_set(ENOMEM, "no memory for a device");
 	holding->vfio = vfio;
 	holding->id = which->id;
-	error = device_attach(vfio, which, vf_token, holding);
+	error = device_attach(vfio, which, options, holding);
 	if (error) {
 		free(holding);
 		return error;
@@ -208,6 +259,8 @@ static int device_open(struct vfio *vfio, const struct broker_device *which, con
 		device_close(vfio, holding);
 		return error_load(&why);
 	}
+	holding->vectors = vectors_of(holding->device);
+	descriptors_allow(vfio, holding);
 	log_usage(vfio);
 	*ret_holding = holding;
 	return 0;
@@ -252,6 +305,7 @@ static int members_reset(struct vfio *vfio, const struct holding *holding,
 {
 	struct vfio_pci *list[VFIO_RESET_MEMBERS_MAX];
 	unsigned count = members_lock(vfio, members, list), wanting = 0;
+	struct error why = { 0 };
 	int result = 1;
 
 	for (unsigned i = 0; i < count; i++)
@@ -263,12 +317,17 @@ static int members_reset(struct vfio *vfio, const struct holding *holding,
 		if (!result)
 			log_info("%s: reset with its bus, %u functions in all", holding->device->name,
 				 members->count);
-		for (unsigned i = 0; i < count; i++)
+		else
+			why = *error_get(); /* what follows may fail in its own way */
+		for (unsigned i = 0; i < count; i++) {
+			if (!result || result == -ETIMEDOUT)
+				vfio_pci_reset_note(list[i], "hot", "machine");
 			vfio_pci_after_reset(list[i]);
+		}
 	}
 	for (unsigned i = 0; i < count; i++)
 		pthread_mutex_unlock(&list[i]->lock);
-	return result;
+	return result < 0 ? error_load(&why) : result;
 }
 
 static int device_reset_bus(void *opaque)
@@ -308,7 +367,7 @@ static int function_create(struct vfio *vfio, const struct vfio_pci_options *opt
 {
 	struct holding *holding = NULL;
 	struct error why;
-	int error = device_open(vfio, which, options->vf_token, &holding);
+	int error = device_open(vfio, which, options, &holding);
 
 	if (error)
 		return error;
@@ -352,9 +411,17 @@ void vfio_usage_get(struct vfio *vfio, struct vfio_usage *ret_usage)
 {
 	struct vfio_iospace_usage usage = { 0 };
 
-	pthread_mutex_lock(&vfio->lock);
-	if (vfio->space)
+	*ret_usage = (struct vfio_usage){ 0 };
+	pthread_mutex_lock(&vfio->facts);
+	if (vfio->space) {
 		vfio->space->ops->usage(vfio->space, &usage);
-	pthread_mutex_unlock(&vfio->lock);
-	*ret_usage = (struct vfio_usage){ .mappings = usage.mappings, .limit = usage.limit };
+		*ret_usage = (struct vfio_usage){
+			.backend = vfio->space->ops->name,
+			.mappings = usage.mappings,
+			.limit = usage.limit,
+			.mapped = atomic_load(&vfio->dma.mapped),
+			.total = atomic_load(&vfio->dma.need),
+		};
+	}
+	pthread_mutex_unlock(&vfio->facts);
 }

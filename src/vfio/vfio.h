@@ -47,6 +47,13 @@ int vfio_create(const struct vfio_handles *handles, struct vfio **ret_vfio);
 /* All its functions are destroyed already. */
 void vfio_destroy(struct vfio *vfio);
 
+/* How many bytes of guest memory have been mapped, of how many; false: to be given up. tell NULL: nobody
+ * asks. */
+struct vfio_progress {
+	bool (*tell)(void *opaque, uint64_t done, uint64_t total);
+	void *opaque;
+};
+
 struct vfio_pci_options {
 	const char *id; /* may be NULL */
 	struct host_id host;
@@ -55,6 +62,7 @@ struct vfio_pci_options {
 	bool no_p2p;		    /* the other devices of this VM do not reach its BARs by DMA */
 	bool no_rom;		    /* no option ROM is shown; the device's own is not read either */
 	const struct vfio_rom *rom; /* shown in place of its own; NULL: its own. The caller's, copied */
+	struct vfio_progress progress;
 };
 
 /*
@@ -72,10 +80,13 @@ const char *vfio_pci_host_name(const struct pci_function *function);
 
 /* Mappings in the I/O address space: guest memory takes one for each 256 MiB of a block, BARs that other
  * devices reach one each. limit: what the kernel allows, 0 where it knows no limit or there is no device.
- * Waits while a device is opened or closed. */
+ * Any thread; waits for nobody. */
 struct vfio_usage {
+	const char *backend; /* "type1"; NULL: there is no device, and all else is 0 */
 	unsigned mappings;
 	unsigned limit;
+	uint64_t mapped; /* bytes of guest memory that are */
+	uint64_t total;	 /* and that are to be; 0: not begun */
 };
 
 void vfio_usage_get(struct vfio *vfio, struct vfio_usage *ret_usage);

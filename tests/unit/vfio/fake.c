@@ -12,6 +12,7 @@
 
 #include "../unit.h"
 #include "base/error.h"
+#include "base/log.h"
 
 static char story[8192];
 static struct fake_kvm kvm;
@@ -48,6 +49,36 @@ uint32_t fake_get(const uint8_t *bytes, unsigned offset, unsigned size)
 void fake_set(uint8_t *bytes, unsigned offset, unsigned size, uint32_t value)
 {
 	memcpy(bytes + offset, &value, size);
+}
+
+/* The log. */
+
+static int log_fd = -1;
+
+void fake_log_start(void)
+{
+	log_fd = memfd_create("log", MFD_CLOEXEC);
+	assert_true(log_fd >= 0);
+	log_setup(log_fd, LOG_LEVEL_DEBUG);
+}
+
+const char *fake_log_take(void)
+{
+	static char text[8192];
+	ssize_t length = pread(log_fd, text, sizeof(text) - 1, 0);
+
+	assert_in_range(length, 0, sizeof(text) - 2);
+	text[length] = '\0';
+	assert_int_equal(ftruncate(log_fd, 0), 0);
+	assert_int_equal(lseek(log_fd, 0, SEEK_SET), 0);
+	return text;
+}
+
+void fake_log_end(void)
+{
+	log_setup(STDERR_FILENO, LOG_LEVEL_WARNING);
+	close(log_fd);
+	log_fd = -1;
 }
 
 /* The device. */
@@ -311,7 +342,7 @@ static void bar_init(struct fake_device *fake, unsigned bar, uint64_t size, uint
 	fake->region[bar].size = size;
 	fake->region[bar].readable = true;
 	fake->region[bar].writable = true;
-	if (!(type & PCI_BASE_ADDRESS_SPACE_IO) && size >= 4096) {
+	if (!(type & PCI_BASE_ADDRESS_SPACE_IO)) {
 		fake->region[bar].areas = 1;
 		fake->region[bar].area[0].size = size;
 	}

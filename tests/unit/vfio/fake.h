@@ -78,6 +78,12 @@ void story_add(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void story_expect(const char *expected);
 void story_forget(void);
 
+/* From now on what is logged is kept, down to debug messages. */
+void fake_log_start(void);
+/* What it was since the last call; goes on. The text stays until then. */
+const char *fake_log_take(void);
+void fake_log_end(void);
+
 /* KVM, for the functions of kvm/vm.h. There is one. */
 struct fake_kvm {
 	int route_error;	    /* what the next route call fails with */

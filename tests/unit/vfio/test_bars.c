@@ -177,7 +177,14 @@ static void test_small_and_io(void **state)
 
 	vfio_bars_map(&bars, 3, 0xc0008000);
 	vfio_bars_map(&bars, 2, 0x1000);
-	story_expect("");
+	/* The page that the BAR begins, and the device in it. */
+	story_expect("map[c0008000+1000] ");
+	fake.memory[3][0x20] = 0x77;
+	assert_int_equal(((uint8_t *)bars.bar[3].piece[0].region.host)[0x20], 0x77);
+	assert_true(bars.bar[3].piece[0].region.alone);
+	/* Trapped is the BAR and no more. */
+	assert_int_equal(mmio_read(0xc0008020, 1), 0x77);
+	assert_int_equal(mmio_read(0xc0008100, 4), 0xffffffff);
 	mmio_write(0xc0008010, 4, 0x12345678);
 	assert_int_equal(fake_get(fake.memory[3], 0x10, 4), 0x12345678);
 	assert_int_equal(mmio_read(0xc0008012, 2), 0x1234);
@@ -185,6 +192,101 @@ static void test_small_and_io(void **state)
 	assert_int_equal(fake_get(fake.memory[2], 4, 2), 0xbeef);
 	mem_bus_read(pio, 0x1005, &value, 1);
 	assert_int_equal(value, 0xbe);
+	vfio_bars_unmap(&bars, 3);
+	story_expect("unmap[c0008000] ");
+	/* Not at the start of a page: nothing that was not there may come with it. */
+	vfio_bars_map(&bars, 3, 0xc0009100);
+	story_expect("");
+	assert_int_equal(mmio_read(0xc0009120, 1), 0x77);
+	vfio_bars_unmap(&bars, 3);
+	story_expect("");
+}
+
+static uint64_t other_read(void *opaque, uint64_t offset, unsigned size)
+{
+	return 0x0ddba11;
+}
+
+static void other_write(void *opaque, uint64_t offset, unsigned size, uint64_t value) {}
+
+/* Two small ones in a page of the guest: whoever came first, neither hides the other. */
+static void test_small_in_company(void **state)
+{
+	static const struct mem_io_ops ops = { .read = other_read, .write = other_write };
+	struct mem_io other = { .start = 0xc0008800, .size = 0x10, .ops = &ops, .name = "other" };
+	struct mem_io ports = { .start = 0xc0008800, .size = 0x10, .ops = &ops, .name = "ports" };
+	struct mem_io next = { .start = 0xc0009000, .size = 0x1000, .ops = &ops, .name = "next" };
+
+	vfio_bars_map(&bars, 3, 0xc0008000);
+	mem_bus_add(mmio, &next);
+	mem_bus_add(pio, &ports);
+	mem_map_revise(map);
+	story_expect("map[c0008000+1000] ");
+	mem_bus_add(mmio, &other);
+	mem_map_revise(map);
+	story_expect("unmap[c0008000] ");
+	assert_int_equal(mmio_read(0xc0008800, 4), 0x0ddba11);
+	mmio_write(0xc0008010, 4, 0x12345678);
+	assert_int_equal(fake_get(fake.memory[3], 0x10, 4), 0x12345678);
+	/* It comes and goes meanwhile. */
+	vfio_bars_power(&bars, false);
+	vfio_bars_power(&bars, true);
+	story_expect("");
+	mem_bus_remove(mmio, &other);
+	mem_map_revise(map);
+	story_expect("map[c0008000+1000] ");
+	/* A BAR of the same function, all of which is trapped and some mapped. */
+	vfio_bars_map(&bars, 0, 0xc0004000);
+	story_expect("map[c0004000+2000] ");
+	vfio_bars_unmap(&bars, 0);
+	vfio_bars_map(&bars, 0, 0xc0008000);
+	story_expect("unmap[c0004000] unmap[c0008000] map[c0008000+2000] ");
+	vfio_bars_unmap(&bars, 0);
+	story_expect("unmap[c0008000] map[c0008000+1000] ");
+	mem_bus_remove(mmio, &next);
+	mem_bus_remove(pio, &ports);
+}
+
+/* What is mapped by its page, and what is not. */
+static void test_in_page(void **state)
+{
+	struct vfio_region region = { .size = 0x100, .areas = 1, .area = { { 0, 0x100 } } };
+
+	assert_true(vfio_bar_in_page(&region, 0, PAGE));
+	/* A table in it, or a quirk. */
+	assert_false(vfio_bar_in_page(&region, 1, PAGE));
+	/* The kernel maps none of it, or only a part. */
+	region.areas = 0;
+	assert_false(vfio_bar_in_page(&region, 0, PAGE));
+	region.areas = 1;
+	region.area[0] = (struct vfio_area){ 0, 0x80 };
+	assert_false(vfio_bar_in_page(&region, 0, PAGE));
+	region.area[0] = (struct vfio_area){ 0x10, 0xf0 };
+	assert_false(vfio_bar_in_page(&region, 0, PAGE));
+	region.areas = 2;
+	region.area[0] = (struct vfio_area){ 0, 0x100 };
+	assert_false(vfio_bar_in_page(&region, 0, PAGE));
+	/* A whole page is carved like any. */
+	region = (struct vfio_region){ .size = PAGE, .areas = 1, .area = { { 0, PAGE } } };
+	assert_false(vfio_bar_in_page(&region, 0, PAGE));
+	assert_true(vfio_bar_in_page(&region, 0, 4 * PAGE));
+	region = (struct vfio_region){ 0 };
+	assert_false(vfio_bar_in_page(&region, 0, PAGE));
+}
+
+/* What is behind a made-up BAR nobody knows but its driver. */
+static void test_small_mediated(void **state)
+{
+	uint64_t sizes[PCI_BARS];
+
+	vfio_bars_fini(&bars);
+	fake.device.mediated = true;
+	assert_int_equal(vfio_bars_probe(&fake.device, table, sizes), 0);
+	assert_int_equal(vfio_bars_init(&bars, &fake.device, table, &msix, &lock,
+					&(struct vfio_bars_place){ .map = map, .mmio = mmio, .pio = pio }),
+			 0);
+	vfio_bars_map(&bars, 3, 0xc0008000);
+	story_expect("");
 }
 
 static void test_table_and_pending_bits(void **state)
@@ -288,6 +390,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_probe, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_map_but_for_msix, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_small_and_io, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_small_in_company, setup, teardown),
+		cmocka_unit_test(test_in_page),
+		cmocka_unit_test_setup_teardown(test_small_mediated, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_table_and_pending_bits, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_past_the_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_failing_device, setup, teardown),

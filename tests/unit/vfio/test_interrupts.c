@@ -106,6 +106,41 @@ static void test_from_each_to_each(void **state)
 	story_expect("config[4+2]=0 irqs-off config[4+2]=400 line+16 intx[0+1*] intx-unmask config[4+2]=0 ");
 }
 
+/* Outside D0 nothing interrupts, and the guest may change its mind meanwhile. */
+static void test_held(void **state)
+{
+	vfio_interrupts_start(&interrupts, 16);
+	story_forget();
+	vfio_interrupts_hold(&interrupts, true);
+	story_expect("config[4+2]=400 intx-off line-16 ");
+	vfio_interrupts_hold(&interrupts, false);
+	story_expect("line+16 intx[0+1*] intx-unmask config[4+2]=0 ");
+	set_msi(MSI_ON);
+	story_forget();
+	/* The device keeps its eventfd, which counts, and KVM does not listen. */
+	vfio_interrupts_hold(&interrupts, true);
+	story_expect("irqfd-24 ");
+	set(FAKE_MSI + PCI_MSI_DATA_64, 2, 0x41);
+	story_expect("");
+	vfio_interrupts_hold(&interrupts, false);
+	story_expect("route=24 irqfd+24 ");
+	/* From one to the other while held. */
+	vfio_interrupts_hold(&interrupts, true);
+	set_msi(0);
+	story_expect("irqfd-24 config[4+2]=0 msi-off route-24 config[4+2]=400 ");
+	set_msi(MSI_ON);
+	story_expect("msi[0+1-] ");
+	vfio_interrupts_hold(&interrupts, false);
+	story_expect("route+25 irqfd+25 msi[0+1*] ");
+	/* A reset is an end of it. */
+	vfio_interrupts_hold(&interrupts, true);
+	set_msi(0);
+	vfio_interrupts_quiet(&interrupts);
+	story_forget();
+	vfio_interrupts_start(&interrupts, 16);
+	story_expect("line+16 intx[0+1*] intx-unmask config[4+2]=0 ");
+}
+
 static void test_many_times(void **state)
 {
 	vfio_interrupts_start(&interrupts, 16);
@@ -236,11 +271,27 @@ static void test_what_does_not_work_is_hidden(void **state)
 	assert_int_equal(interrupts.mode, VFIO_INTERRUPTS_INTX);
 }
 
+/* Many have a line, or MSI-X, and nothing else. */
+static void test_without_msi(void **state)
+{
+	vfio_interrupts_fini(&interrupts);
+	fake.config[FAKE_PM + 1] = FAKE_EXP;
+	assert_int_equal(init(), 0);
+	vfio_interrupts_start(&interrupts, 16);
+	story_forget();
+	vfio_interrupts_hold(&interrupts, true);
+	story_expect("config[4+2]=400 intx-off line-16 ");
+	vfio_interrupts_quiet(&interrupts);
+	vfio_interrupts_start(&interrupts, 16);
+	story_expect("line+16 intx[0+1*] intx-unmask config[4+2]=0 ");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_line, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_from_each_to_each, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_held, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_many_times, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_off_and_unmasked_at_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_before_its_place, setup, teardown),
@@ -249,6 +300,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_no_pin, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_line_by_way_of_us, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_what_does_not_work_is_hidden, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_without_msi, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -268,6 +268,28 @@ static void test_mmap(void **state)
 	assert_int_equal(pread(kernel.fd, at + 0x1011, 1, 0x1010), 1);
 	assert_int_equal(at[0x1011], 0x42);
 	assert_int_equal(device->ops->region_mmap(device, 0, 0x7000, 0x2000, at), -EINVAL);
+	assert_int_equal(device->ops->region_mmap(device, 0, 0, 0, at), -EINVAL);
+	assert_int_equal(device->ops->region_mmap(device, 0, 0x10, 0x1000, at), -EINVAL);
+	assert_int_equal(device->ops->region_mmap(device, 0, 0, UINT64_MAX & ~0xfffull, at), -EINVAL);
+	assert_int_equal(device->ops->region_mmap(device, 0, UINT64_MAX & ~0xfffull, 0x1000, at), -EINVAL);
+	munmap(at, 0x2000);
+}
+
+/* The page that a small region begins, and no more. */
+static void test_mmap_small(void **state)
+{
+	uint8_t *at = mmap(NULL, 0x2000, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct vfio_device *small;
+
+	kernel.size[0] = 0x100;
+	assert_int_equal(
+		vfio_kernel_device_create(&fake_sys, kernel.fd, &(struct host_id){ .bdf.bus = 1 }, &small),
+		0);
+	assert_int_equal(small->ops->region_mmap(small, 0, 0, 0x1000, at), 0);
+	assert_int_equal(small->ops->region_mmap(small, 0, 0, 0x2000, at), -EINVAL);
+	assert_int_equal(small->ops->region_mmap(small, 0, 0x1000, 0x1000, at), -EINVAL);
+	kernel.size[0] = 0x8000;
+	small->ops->destroy(small);
 	munmap(at, 0x2000);
 }
 
@@ -320,6 +342,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_sparse, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_access, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_mmap, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_mmap_small, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_irqs, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_reset, setup, teardown),
 	};

@@ -257,26 +257,138 @@ static void test_reset_kills(void **state)
 	use();
 }
 
-static void test_power(void **state)
+static unsigned power_get(void)
 {
+	return get(FAKE_PM + PCI_PM_CTRL, 2) & PCI_PM_CTRL_STATE_MASK;
+}
+
+/* With registers as they are when it is made. */
+static void create_with(uint32_t pmc, uint8_t control)
+{
+	pci_function_detach(function);
+	function->ops->destroy(function);
+	fake_set(fake.config, FAKE_PM + PCI_PM_PMC, 2, pmc);
+	fake.config[FAKE_PM + PCI_PM_CTRL] = control;
+	assert_int_equal(create(false), 0);
+	assert_int_equal(pci_bus_attach(root, SLOT, function), 0);
 	use();
 	story_forget();
+}
+
+/* The device says that nothing is lost in D3hot. */
+static void test_power(void **state)
+{
+	create_with(3, PCI_PM_CTRL_NO_SOFT_RESET);
 	set(FAKE_PM + PCI_PM_CTRL, 2, 3);
-	story_expect("unmap[c0000000] config[44+2]=3 ");
-	/* Decode off and on, and a move, while it sleeps. */
+	story_expect("config[45+1]=0 config[4+2]=402 irqfd-24 unmap[c0000000] ");
+	assert_int_equal(get(FAKE_PM + PCI_PM_CTRL, 1), PCI_PM_CTRL_NO_SOFT_RESET | 3);
+	assert_int_equal(get(PCI_COMMAND, 2), PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+	/* Decode off and on, and a move, while it sleeps: it masters nothing. */
 	set(PCI_COMMAND, 2, 0);
 	set(PCI_BASE_ADDRESS_0, 4, 0xd0000000);
-	set(PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+	set(PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
 	story_expect("config[4+2]=400 config[4+2]=402 ");
+	/* What it has to say waits. */
+	assert_int_equal(eventfd_write(fake.fd[0], 1), 0);
+	set(FAKE_MSIX + PCI_MSIX_FLAGS, 2, PCI_MSIX_FLAGS_ENABLE | PCI_MSIX_FLAGS_MASKALL);
+	set(FAKE_MSIX + PCI_MSIX_FLAGS, 2, PCI_MSIX_FLAGS_ENABLE);
+	story_expect("");
 	set(FAKE_PM + PCI_PM_CTRL, 4, 0);
-	story_expect("config[44+4]=0 map[d0000000] ");
+	story_expect("config[45+3]=0 config[4+2]=406 irqfd+24 map[d0000000] ");
+	assert_int_equal(power_get(), 0);
+	/* KVM finds it there. */
+	assert_int_equal(fake_kvm()->irqfd[0], fake.fd[0]);
+	assert_int_equal(eventfd_read(fake.fd[0], &(eventfd_t){ 0 }), 0);
+	assert_int_equal(get(PCI_BASE_ADDRESS_0, 4), 0xd0000004);
 	/* It wakes by a reset too. */
 	set(FAKE_PM + PCI_PM_CTRL, 1, 3);
-	fake.config[FAKE_PM + PCI_PM_CTRL] = 0;
 	pci_bus_reset(root);
+	assert_int_equal(power_get(), 0);
 	story_forget();
 	use();
 	story_expect("config[4+2]=406 map[c0000000] irqs[0+1-] route+25 irqfd+25 irqs[0+1*] ");
+}
+
+/* And one that says that it is reset by that. */
+static void test_power_resets(void **state)
+{
+	use();
+	set(PCI_INTERRUPT_LINE, 1, 11);
+	set(FAKE_PM + PCI_PM_CTRL, 2, 3);
+	story_forget();
+	set(FAKE_PM + PCI_PM_CTRL, 2, PCI_PM_CTRL_PME_ENABLE);
+	story_expect("config[45+1]=1 config[4+2]=400 config[4+2]=0 irqs-off route-24 config[4+2]=400 reset ");
+	assert_int_equal(power_get(), 0);
+	assert_int_equal(get(PCI_COMMAND, 2), 0);
+	assert_int_equal(get(PCI_BASE_ADDRESS_0, 4), 4);
+	assert_int_equal(get(FAKE_MSIX + PCI_MSIX_FLAGS, 2), FAKE_VECTORS - 1);
+	use();
+	story_expect("config[4+2]=406 map[c0000000] irqs[0+1-] route+25 irqfd+25 irqs[0+1*] ");
+	/* Where it has no reset of its own, by the bus if others let it. */
+	fake.device.can_reset = false;
+	bus_reset = 1;
+	set(FAKE_PM + PCI_PM_CTRL, 1, 3);
+	story_forget();
+	set(FAKE_PM + PCI_PM_CTRL, 1, 0);
+	story_expect("config[4+2]=400 config[4+2]=0 irqs-off route-25 config[4+2]=400 bus ");
+	assert_true(((struct vfio_pci *)function)->wants_reset);
+	assert_int_equal(power_get(), 0);
+	use();
+	story_expect("config[4+2]=406 map[c0000000] irqs[0+1-] route+26 irqfd+26 irqs[0+1*] ");
+	/* One that dies of it is not mapped any more. */
+	fake.device.can_reset = true;
+	fake.flr_dies = true;
+	set(FAKE_PM + PCI_PM_CTRL, 1, 3);
+	set(FAKE_PM + PCI_PM_CTRL, 1, 0);
+	assert_string_equal(error_get()->tried, "use 0000:01:00.0 after its return from D3hot");
+	story_forget();
+	set(PCI_BASE_ADDRESS_0, 4, ADDRESS);
+	set(PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+	story_expect("config[4+2]=402 ");
+}
+
+/* D1 and D2 lose nothing, and a state that there is not, or that has no way to it, is not entered. */
+static void test_power_between(void **state)
+{
+	create_with(3, 0);
+	set(FAKE_PM + PCI_PM_CTRL, 1, 1);
+	assert_int_equal(power_get(), 0);
+	set(FAKE_PM + PCI_PM_CTRL, 1, 2);
+	assert_int_equal(power_get(), 0);
+	story_expect("");
+	create_with(3 | PCI_PM_CAP_D1 | PCI_PM_CAP_D2, 0);
+	set(FAKE_PM + PCI_PM_CTRL, 1, 1);
+	story_expect("config[4+2]=402 irqfd-25 unmap[c0000000] ");
+	set(FAKE_PM + PCI_PM_CTRL, 1, 2);
+	assert_int_equal(power_get(), 2);
+	set(FAKE_PM + PCI_PM_CTRL, 1, 1);
+	assert_int_equal(power_get(), 2);
+	story_expect("");
+	set(FAKE_PM + PCI_PM_CTRL, 1, 0);
+	story_expect("config[4+2]=406 irqfd+25 map[c0000000] ");
+	set(FAKE_PM + PCI_PM_CTRL, 1, 3);
+	set(FAKE_PM + PCI_PM_CTRL, 1, 1);
+	assert_int_equal(power_get(), 3);
+}
+
+/* By no width and from no offset a power state reaches the device. */
+static void test_power_stays_ours(void **state)
+{
+	const unsigned at = FAKE_PM + PCI_PM_CTRL;
+
+	create_with(0xfe03, PCI_PM_CTRL_NO_SOFT_RESET);
+	for (unsigned size = 1; size <= 4; size++) {
+		for (unsigned offset = at + 1 - size; offset <= at; offset++) {
+			for (unsigned to = 1; to <= 4; to++) {
+				uint32_t value = (uint32_t)(0xa5a5a500u | (to & 3)) << 8 * (at - offset);
+
+				/* The front door takes 1, 2 and 4; the mirror of a device others too. */
+				function->ops->config_write(function, offset, size, value);
+				assert_int_equal(power_get(), to & 3);
+				assert_int_equal(fake.config[at], PCI_PM_CTRL_NO_SOFT_RESET);
+			}
+		}
+	}
 }
 
 static void test_destroy(void **state)
@@ -300,7 +412,7 @@ static void test_destroy(void **state)
 static void test_behind_a_port(void **state)
 {
 	const struct pci_root_port_options port_options = { .id = "rp1", .port = 1, .slot = 1 };
-	const struct pci_root_port_handles port_handles = { .machine_lock = &machine };
+	const struct pci_root_port_handles port_handles = { .machine_lock = &machine, .mmio = handles.mmio };
 	struct pci_function *port;
 
 	pci_function_detach(function);
@@ -374,6 +486,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_machine_reset, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_reset_kills, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_power, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_power_resets, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_power_between, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_power_stays_ours, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_destroy, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_behind_a_port, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_without_msix, setup_machine, teardown),

@@ -225,6 +225,33 @@ static void test_mirror_writes(void **state)
 	story_expect("");
 }
 
+/* The guest's function sleeps, and its BARs with it; the device does not. */
+static void test_mirror_and_power(void **state)
+{
+	const uint8_t awake = fake.config[FAKE_PM + PCI_PM_CTRL];
+	const struct vfio_quirks *quirks;
+
+	for (unsigned size = 1; size <= 8; size <<= 1) {
+		display(0x0302);
+		out(MIRRORED + FAKE_PM + PCI_PM_CTRL - (size > 4 ? 4 : 0), size, size > 4 ? 3ull << 32 : 3);
+		assert_int_equal(get(FAKE_PM + PCI_PM_CTRL, 1) & PCI_PM_CTRL_STATE_MASK, 3);
+		assert_int_equal(fake.config[FAKE_PM + PCI_PM_CTRL], awake);
+		assert_int_equal(fake_get(fake.memory[0], MIRROR + FAKE_PM + PCI_PM_CTRL, 4), 0);
+		/* Back only by the front door, also for an access that has found the BAR before it went. */
+		quirks = &((struct vfio_pci *)function)->quirks;
+		quirks->config.write(quirks->config.opaque, FAKE_PM + PCI_PM_CTRL, 1, 0);
+		quirks->config.write(quirks->config.opaque, PCI_INTERRUPT_LINE, 1, 0x55);
+		assert_int_not_equal(get(PCI_INTERRUPT_LINE, 1), 0x55);
+		out(MIRRORED + FAKE_PM + PCI_PM_CTRL, 1, 0);
+		assert_int_equal(get(FAKE_PM + PCI_PM_CTRL, 1) & PCI_PM_CTRL_STATE_MASK, 3);
+		set(FAKE_PM + PCI_PM_CTRL, 1, 0);
+		assert_int_equal(get(FAKE_PM + PCI_PM_CTRL, 1), awake);
+		pci_function_detach(function);
+		function->ops->destroy(function);
+	}
+	display(0x0302);
+}
+
 static void test_mirror_acknowledges(void **state)
 {
 	fake.msi = (struct vfio_irq){ .count = 1, .eventfd = true };
@@ -414,6 +441,7 @@ int main(void)
 		CASE(test_mirror),
 		CASE(test_mirror_is_trapped),
 		CASE(test_mirror_writes),
+		CASE(test_mirror_and_power),
 		CASE(test_mirror_acknowledges),
 		CASE(test_second_mirror),
 		CASE(test_mirror_outside),

@@ -442,9 +442,13 @@ static void test_life(void **state)
 	story_forget();
 	/* Asleep it decodes nothing. */
 	set(FAKE_PM + PCI_PM_CTRL, 2, 3);
-	story_expect("unrom[c0000000] config[44+2]=3 ");
+	story_expect("config[45+1]=0 config[4+2]=402 unrom[c0000000] ");
 	set(FAKE_PM + PCI_PM_CTRL, 2, 0);
-	story_expect("config[44+2]=0 rom[c0000000+2000] ");
+	story_expect("config[45+1]=0 config[4+2]=400 reset ");
+	assert_int_equal(get(PCI_ROM_ADDRESS, 4), 0);
+	enable();
+	expect_content(rom, 8192);
+	story_forget();
 	set(FAKE_EXP + PCI_EXP_DEVCTL, 2, PCI_EXP_DEVCTL_BCR_FLR);
 	story_expect("unrom[c0000000] config[4+2]=400 config[78+2]=8000 flr ");
 	assert_int_equal(get(PCI_ROM_ADDRESS, 4), 0);

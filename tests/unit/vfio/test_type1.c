@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/vfio.h>
 #include <stdio.h>
 #include <string.h>
@@ -395,6 +396,46 @@ static void expect_usage(unsigned mappings, unsigned limit)
 	assert_int_equal(usage.limit, limit);
 }
 
+static void expect_advice(const char *limit)
+{
+	char expected[160];
+
+	snprintf(
+		expected, sizeof(expected),
+		"echo %s > /sys/module/vfio_iommu_type1/parameters/dma_entry_limit    (as root; it holds for "
+		"VMs that start later)",
+		limit);
+	assert_string_equal(error_get()->remedy, expected);
+}
+
+/* More than what was too little, wherever the limit stands. */
+static void test_advised_limit(void **state)
+{
+	static const struct {
+		unsigned limit;
+		const char *advice;
+	} cases[] = {
+		{ 1, "65535" },	      { 65534, "65535" },	  { 65535, "131070" },
+		{ 131070, "262140" }, { UINT_MAX, "4294967295" },
+	};
+	static char memory[4096];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct broker_device a = device_at(1, 1);
+		int fd;
+
+		kernel.avail = cases[i].limit;
+		assert_int_equal(space->ops->attach(space, &a, NULL, &fd), 0);
+		expect_usage(0, cases[i].limit);
+		kernel.map = ENOSPC;
+		assert_int_equal(space->ops->map(space, 0, memory, 4096, VFIO_MAP_READ), -ENOSPC);
+		expect_advice(cases[i].advice);
+		space->ops->detach(space, fd);
+		kernel.devices = 0;
+	}
+	story_forget();
+}
+
 /* The kernel is not asked for what it would refuse. */
 static void test_mappings_are_counted(void **state)
 {
@@ -418,6 +459,7 @@ static void test_mappings_are_counted(void **state)
 		"the container has no room for another mapping (0x2000 to 0x2fff): 2 are in use, for "
 		"each 256 MiB of guest memory and each BAR one, and the kernel's limit, "
 		"dma_entry_limit of vfio_iommu_type1, is 2");
+	expect_advice("65535");
 	assert_int_equal(kernel.maps, 2);
 	assert_int_equal(space->ops->unmap(space, 0x1000, 4096), 0);
 	expect_usage(1, 2);
@@ -466,6 +508,10 @@ static void test_reset_of_a_bus(void **state)
 	story_expect("hot[1,2] ");
 	kernel.hot_reset = EBUSY;
 	assert_int_equal(space->ops->reset_bus(space, fd_a), -EBUSY);
+	/* There is such a reset, so that is how it ended. */
+	kernel.hot_reset = ENOTTY;
+	assert_int_equal(space->ops->reset_bus(space, fd_a), -ETIMEDOUT);
+	assert_string_equal(error_get()->because, "the kernel reset its bus and did not see it come back");
 	kernel.reset_info = ENODEV;
 	assert_int_equal(space->ops->reset_members(space, fd_a, &members), -ENOTTY);
 	space->ops->detach(space, fd_a);
@@ -484,6 +530,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_device_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_group_busy, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_map, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_advised_limit, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_mappings_are_counted, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_reset_of_a_bus, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_type1, setup, teardown),

@@ -4,8 +4,10 @@
 #include "fake.h"
 
 #include <errno.h>
+#include <linux/vfio.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base/error.h"
 #include "vfio/dma-priv.h"
@@ -16,7 +18,7 @@
 
 static struct {
 	int check, memlock, type1, attach, dma, p2p, device, function; /* errno */
-	int members, bus;
+	int members, bus, files;
 	int group, ranges; /* what the guest's memory runs into */
 } fails;
 
@@ -40,7 +42,9 @@ static int result(int errnum, const char *word)
 int broker_device_check(struct broker *broker, const struct host_id *id, bool has_token,
 			struct broker_device *ret_device)
 {
-	*ret_device = (struct broker_device){ .id = *id, .group = 1, .vendor = 0x8086, .device = 0x10d3 };
+	*ret_device = (struct broker_device){
+		.id = *id, .group = 1, .vendor = 0x8086, .device = 0x10d3, .reset_method = "pm"
+	};
 	return result(fails.check, "check") ? error_tried("assign 0000:01:00.0") : 0; /* as the broker does */
 }
 
@@ -56,6 +60,15 @@ int broker_allow_memlock(struct broker *broker, uint64_t bytes)
 {
 	assert_int_equal(bytes, 4096);
 	return result(fails.memlock, "memlock");
+}
+
+/* A device with so many vectors. */
+static unsigned vectors;
+
+int broker_allow_descriptors(struct broker *broker, uint64_t count)
+{
+	story_add("files%llu ", (unsigned long long)count);
+	return fails.files ? error_set(fails.files, "the limit is 300") : 0;
 }
 
 static int space_attach(struct vfio_iospace *space, const struct broker_device *which, const char *vf_token,
@@ -97,7 +110,8 @@ static void space_usage(struct vfio_iospace *space, struct vfio_iospace_usage *r
 	*ret_usage = (struct vfio_iospace_usage){ .mappings = 3, .limit = 65535 };
 }
 
-static const struct vfio_iospace_ops space_ops = { .attach = space_attach,
+static const struct vfio_iospace_ops space_ops = { .name = "fake",
+						   .attach = space_attach,
 						   .reset_members = space_reset_members,
 						   .reset_bus = space_reset_bus,
 						   .detach = space_detach,
@@ -115,10 +129,9 @@ int vfio_type1_create(const struct vfio_sys *sys, struct broker *broker, struct 
 	return result(fails.type1, "space+");
 }
 
-int vfio_dma_need(struct mem_map *map, uint64_t *ret_bytes)
+void vfio_dma_need(struct mem_map *map, uint64_t *ret_bytes)
 {
 	*ret_bytes = 4096;
-	return 0;
 }
 
 int vfio_dma_check_group(struct mem_map *map, struct broker *broker, uint32_t group)
@@ -133,15 +146,26 @@ int vfio_dma_check_space(struct mem_map *map, struct vfio_iospace *into)
 	return fails.ranges ? result(fails.ranges, "ranges") : 0;
 }
 
-int vfio_dma_start(struct vfio_dma *dma, struct mem_map *map, struct vfio_iospace *into, uint64_t need)
+int vfio_dma_start(struct vfio_dma *dma, struct mem_map *map, struct vfio_iospace *into, uint64_t need,
+		   const struct vfio_progress *progress)
 {
+	struct vfio_usage usage;
+
 	assert_int_equal(need, 4096);
 	assert_ptr_equal(into, &space);
+	/* Whoever asks meanwhile is not kept waiting. */
+	dma->need = 4096;
+	dma->mapped = 1024;
+	vfio_usage_get(vfio, &usage);
+	assert_string_equal(usage.backend, "fake");
+	assert_int_equal(usage.mapped, 1024);
+	assert_int_equal(usage.total, 4096);
 	return result(fails.dma, "dma+");
 }
 
 void vfio_dma_stop(struct vfio_dma *dma)
 {
+	dma->need = dma->mapped = 0;
 	error_set(EBADF, "whatever went wrong meanwhile");
 	story_add("dma- ");
 }
@@ -167,7 +191,13 @@ static void device_destroy(struct vfio_device *device)
 	story_add("device- ");
 }
 
-static const struct vfio_device_ops device_ops = { .destroy = device_destroy };
+static int device_irq_info(struct vfio_device *device, unsigned index, struct vfio_irq *ret_irq)
+{
+	*ret_irq = (struct vfio_irq){ .count = index == VFIO_PCI_MSIX_IRQ_INDEX ? vectors : 1 };
+	return 0;
+}
+
+static const struct vfio_device_ops device_ops = { .destroy = device_destroy, .irq_info = device_irq_info };
 static struct vfio_device devices[8];
 static struct vfio_pci functions[8];
 
@@ -203,7 +233,13 @@ void vfio_pci_quiesce(struct vfio_pci *pci)
 void vfio_pci_after_reset(struct vfio_pci *pci)
 {
 	story_add("after%td ", pci - functions);
+	error_set(EIO, "whatever went wrong meanwhile");
 	pci->wants_reset = false;
+}
+
+void vfio_pci_reset_note(struct vfio_pci *pci, const char *method, const char *by)
+{
+	story_add("note%td:%s/%s ", pci - functions, method, by);
 }
 
 static int create(uint8_t bus)
@@ -220,6 +256,7 @@ static int setup(void **state)
 
 	memset(&fails, 0, sizeof(fails));
 	made_count = 0;
+	vectors = 0;
 	story_forget();
 	return vfio_create(&handles, &vfio);
 }
@@ -236,8 +273,12 @@ static void test_first_and_last(void **state)
 
 	vfio_usage_get(vfio, &usage);
 	assert_int_equal(usage.limit, 0);
+	assert_null(usage.backend);
 	assert_int_equal(create(1), 0);
 	story_expect("check memlock space+ attach dma+ device+ function+ ");
+	assert_string_equal(made[0].device->reset_method, "pm");
+	assert_string_equal(made[0].device->backend, "fake");
+	assert_int_equal(made[0].device->group, 1);
 	vfio_usage_get(vfio, &usage);
 	assert_int_equal(usage.mappings, 3);
 	assert_int_equal(usage.limit, 65535);
@@ -252,6 +293,9 @@ static void test_first_and_last(void **state)
 	story_expect("device- p2p- detach101 ");
 	made[1].release(made[1].opaque, made[1].device);
 	story_expect("device- dma- detach102 space- ");
+	vfio_usage_get(vfio, &usage);
+	assert_null(usage.backend);
+	assert_int_equal(usage.total, 0);
 	assert_int_equal(create(1), 0);
 	story_expect("check memlock space+ attach dma+ device+ function+ ");
 	made[3].release(made[3].opaque, made[3].device);
@@ -334,7 +378,7 @@ static void test_reset_of_a_bus(void **state)
 	assert_int_equal(reset(0), 1);
 	story_expect("");
 	assert_int_equal(reset(1), 0);
-	story_expect("quiet0 quiet1 bus after0 after1 ");
+	story_expect("quiet0 quiet1 bus note0:hot/machine after0 note1:hot/machine after1 ");
 	/* Used again in between: it waits again. */
 	assert_int_equal(reset(1), 1);
 	functions[1].wants_reset = false;
@@ -343,6 +387,7 @@ static void test_reset_of_a_bus(void **state)
 	fails.bus = EIO;
 	assert_int_equal(reset(1), -EIO);
 	story_expect("quiet0 quiet1 bus! after0 after1 ");
+	assert_string_equal(error_get()->because, "bus fails");
 	fails.members = EPERM;
 	assert_int_equal(reset(0), -EPERM);
 	story_expect("");
@@ -350,9 +395,50 @@ static void test_reset_of_a_bus(void **state)
 	fails.members = fails.bus = 0;
 	functions[0].leaving = true;
 	assert_int_equal(reset(1), 0);
-	story_expect("quiet1 bus after1 ");
+	story_expect("quiet1 bus note1:hot/machine after1 ");
 	for (unsigned i = 0; i < 3; i++)
 		made[i].release(made[i].opaque, made[i].device);
+}
+
+/* Vectors are open files. What may be had without asking is taken at once, and the rest asked for when a
+ * device may need it. */
+static void test_descriptors(void **state)
+{
+	struct rlimit before, limit;
+	const char *said;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(before.rlim_cur, before.rlim_max);
+	limit = before;
+	limit.rlim_cur = 200;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	teardown(NULL);
+	assert_int_equal(setup(NULL), 0);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_int_equal(limit.rlim_cur, before.rlim_max);
+
+	limit.rlim_cur = 1500;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	vectors = 1024;
+	assert_int_equal(create(1), 0);
+	story_expect("check memlock space+ attach dma+ device+ function+ ");
+	vectors = 2048;
+	assert_int_equal(create(2), 0);
+	story_expect("check attach device+ p2p+ files3328 function+ ");
+	/* It is said, and nothing else. */
+	made[1].release(made[1].opaque, made[1].device);
+	fails.files = EPERM;
+	story_forget();
+	fake_log_start();
+	assert_int_equal(create(2), 0);
+	said = fake_log_take();
+	assert_non_null(strstr(said, "cannot have room for all 2048 interrupt vectors of"));
+	assert_non_null(strstr(said, "the limit is 300"));
+	fake_log_end();
+	story_expect("check attach device+ p2p+ files3328 function+ ");
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	made[0].release(made[0].opaque, made[0].device);
+	made[2].release(made[2].opaque, made[2].device);
 }
 
 /* Another driver's work sits on no bus. */
@@ -381,6 +467,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_failures, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_second_fails, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_reset_of_a_bus, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_descriptors, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_mediated_device, setup, teardown),
 	};
 
