@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "qmp/dispatch-priv.h"
@@ -42,6 +43,7 @@ static int capabilities(void *opaque, struct json_object *arguments, struct qmp_
 {
 	struct qmp_session *session = opaque;
 	struct json_object *enable;
+	bool oob = false;
 
 	if (session->negotiated) {
 		answer->error_class = QMP_COMMAND_NOT_FOUND;
@@ -58,9 +60,11 @@ static int capabilities(void *opaque, struct json_object *arguments, struct qmp_
 			if (strcmp(json_object_get_string(name), "oob") != 0)
 				return error_set(EINVAL, "Parameter 'enable[%zu]' does not accept value '%s'",
 						 i, json_object_get_string(name));
+			oob = true;
 		}
 	}
 	session->negotiated = true;
+	session->oob = oob;
 	return 0;
 }
 
@@ -102,8 +106,47 @@ static int query_events(void *opaque, struct json_object *arguments, struct qmp_
 	return 0;
 }
 
+static const char *fd_name(struct json_object *arguments)
+{
+	struct json_object *name;
+
+	json_object_object_get_ex(arguments, "fdname", &name);
+	return json_object_get_string(name);
+}
+
+static int getfd(void *opaque, struct json_object *arguments, struct qmp_answer *answer)
+{
+	struct qmp_session *session = opaque;
+	const char *name = fd_name(arguments);
+	int fd = session->fd;
+
+	if (fd < 0)
+		return error_set(ENOENT, "No file descriptor supplied via SCM_RIGHTS");
+	if (name[0] >= '0' && name[0] <= '9') { /* would be a number where a name is wanted */
+		qmp_fd_drop(&session->fd);
+		return error_set(EINVAL, "Parameter 'fdname' expects a name not starting with a digit");
+	}
+	session->fd = -1;
+	return qmp_fds_add(session->fds, name, fd);
+}
+
+static int closefd(void *opaque, struct json_object *arguments, struct qmp_answer *answer)
+{
+	const struct qmp_session *session = opaque;
+	int fd = qmp_fds_take(session->fds, fd_name(arguments));
+
+	if (fd < 0)
+		return fd;
+	close(fd);
+	return 0;
+}
+
 static const struct qmp_argument capabilities_arguments[] = {
 	{ "enable", QMP_TYPE_ARRAY, true },
+};
+
+static const struct qmp_argument fd_arguments[] = {
+	{ "fdname", QMP_TYPE_STRING, false },
 };
 
 const struct qmp_command qmp_builtin_commands[] = {
@@ -112,5 +155,8 @@ const struct qmp_command qmp_builtin_commands[] = {
 	{ "query-version", "handfast's version", NULL, 0, true, query_version },
 	{ "query-commands", "the names of all commands", NULL, 0, true, query_commands },
 	{ "query-events", "the names of all events", NULL, 0, true, query_events },
+	{ "getfd", "keeps the descriptor that came with the request (SCM_RIGHTS)", fd_arguments,
+	  COUNT(fd_arguments), false, getfd },
+	{ "closefd", "closes one that getfd has kept", fd_arguments, COUNT(fd_arguments), false, closefd },
 };
 const size_t qmp_builtin_command_count = COUNT(qmp_builtin_commands);

@@ -20,9 +20,32 @@ static size_t queued(const struct qmp_client *client)
 	return client->out_size - client->out_at;
 }
 
+/* Others have to be answered before the next one. */
+static bool is_behind(const struct qmp_client *client)
+{
+	return client->ticket || client->waiting_count > 0;
+}
+
 static bool takes_requests(const struct qmp_client *client)
 {
+	if (is_behind(client) && (!client->session.oob || client->waiting_count == QMP_WAITING_MAX))
+		return false;
 	return !client->closed && queued(client) <= QMP_QUEUE_HIGH;
+}
+
+/* There are requests that were read and could be answered. */
+static bool has_work(const struct qmp_client *client)
+{
+	if (client->waiting_count > 0)
+		return !client->ticket;
+	return client->in_at < client->in_size && takes_requests(client);
+}
+
+/* It said that it has no more requests, and has all its answers. */
+static bool is_finished(const struct qmp_client *client)
+{
+	return client->in_ended && client->in_at == client->in_size && !is_behind(client) &&
+	       queued(client) == 0;
 }
 
 /* What the client is waited for. In the loop it always is: its end is seen without being asked for. */
@@ -32,8 +55,8 @@ static void watch(struct qmp_client *client)
 
 	if (client->closed)
 		return;
-	if (queued(client) > 0)
-		events |= EPOLLOUT;
+	if (queued(client) > 0 || has_work(client))
+		events |= EPOLLOUT; /* which is at once, but for a client that does not read */
 	if (client->in_ended)
 		events &= ~(uint32_t)EPOLLRDHUP; /* seen */
 	else if (takes_requests(client))
@@ -118,6 +141,8 @@ static void queue(struct qmp_client *client, const char *text, size_t size)
 
 static void settle(struct qmp_client *client)
 {
+	if (!client->busy && is_finished(client))
+		client->closed = true;
 	watch(client);
 	if (client->closed && !client->busy)
 		qmp_client_destroy(client);
@@ -138,29 +163,99 @@ void qmp_client_send(struct qmp_client *client, struct json_object *object)
 	settle(client);
 }
 
+static struct json_object *run(struct qmp_client *client, struct json_object *request)
+{
+	struct qmp *qmp = client->qmp;
+	uint64_t ticket = ++qmp->last_ticket;
+	struct json_object *reply;
+
+	qmp->running = true;
+	reply = qmp_dispatch(&client->session, request, ticket);
+	qmp->running = false;
+	if (!reply) {
+		client->ticket = ticket;
+		client->request = json_object_get(request);
+	}
+	return reply;
+}
+
 static void answer(struct qmp_client *client, const struct qmp_parsed *parsed)
 {
 	struct json_object *reply;
 
 	if (parsed->value)
-		reply = qmp_dispatch(&client->session, parsed->value);
+		reply = run(client, parsed->value);
 	else
 		reply = qmp_error(QMP_GENERIC_ERROR, parsed->wrong);
-	qmp_client_send(client, reply);
+	if (reply)
+		qmp_client_send(client, reply);
 	json_object_put(reply);
 	json_object_put(parsed->value);
+}
+
+void qmp_client_answer(struct qmp_client *client, struct json_object *value, const struct error *why)
+{
+	struct json_object *reply = qmp_reply(client->request, value, why);
+
+	json_object_put(client->request);
+	client->request = NULL;
+	client->ticket = 0;
+	qmp_client_send(client, reply);
+	json_object_put(reply);
+}
+
+static void put_off(struct qmp_client *client, const struct qmp_parsed *parsed)
+{
+	struct qmp_waiting *place = &client->waiting[client->waiting_count++];
+
+	*place = (struct qmp_waiting){ *parsed, -1 };
+	if (qmp_is_getfd(parsed->value)) {
+		place->fd = client->session.fd;
+		client->session.fd = -1;
+	}
+}
+
+static void answer_waiting(struct qmp_client *client, const struct qmp_waiting *waiting)
+{
+	int newer = client->session.fd;
+
+	client->session.fd = waiting->fd;
+	answer(client, &waiting->parsed);
+	qmp_fd_drop(&client->session.fd);
+	client->session.fd = newer;
+}
+
+/* Answers it, or keeps it until those before it are. */
+static void take(struct qmp_client *client, const struct qmp_parsed *parsed)
+{
+	if (is_behind(client) && !qmp_is_oob(&client->session, parsed->value))
+		put_off(client, parsed);
+	else
+		answer(client, parsed);
+}
+
+static void process_waiting(struct qmp_client *client)
+{
+	unsigned done = 0;
+
+	while (done < client->waiting_count && !client->ticket && !client->closed &&
+	       queued(client) <= QMP_QUEUE_HIGH)
+		answer_waiting(client, &client->waiting[done++]);
+	client->waiting_count -= done;
+	memmove(client->waiting, client->waiting + done, client->waiting_count * sizeof(client->waiting[0]));
 }
 
 /* Answers what has been read, as long as the client takes the answers. */
 static void process(struct qmp_client *client)
 {
+	process_waiting(client);
 	while (client->in_at < client->in_size && takes_requests(client)) {
 		struct qmp_parsed parsed;
 
 		client->in_at += qmp_parser_feed(&client->parser, client->in + client->in_at,
 						 client->in_size - client->in_at, &parsed);
 		if (parsed.value || parsed.wrong)
-			answer(client, &parsed);
+			take(client, &parsed);
 	}
 }
 
@@ -171,7 +266,7 @@ static void receive(struct qmp_client *client)
 
 	if (client->in_at < client->in_size || client->in_ended || !takes_requests(client))
 		return;
-	size = recv(client->source.fd, client->in, sizeof(client->in), MSG_DONTWAIT);
+	size = qmp_fds_receive(client->source.fd, client->in, sizeof(client->in), &client->session.fd);
 	if (size < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (size < 0) {
@@ -194,10 +289,9 @@ static void client_ready(struct loop_source *source, uint32_t events)
 	process(client);
 	receive(client);
 	process(client);
-	/* One that ended its sending still gets its answers; one that is gone altogether does not take them.
-	 */
-	if (client->in_ended && client->in_at == client->in_size &&
-	    (queued(client) == 0 || (events & EPOLLHUP)))
+	/* One that ended its sending still gets its answers (is_finished()); one that is gone altogether does
+	 * not take them. */
+	if ((events & EPOLLHUP) && (client->in_ended || client->ticket))
 		client->closed = true;
 	client->busy = false;
 	settle(client);
@@ -223,7 +317,9 @@ int qmp_client_create(struct qmp *qmp, int fd, const char *place)
 
 	if (error == 0) {
 		client->qmp = qmp;
-		client->session = (struct qmp_session){ .table = qmp->table, .opaque = qmp->opaque };
+		client->session = (struct qmp_session){
+			.table = qmp->table, .opaque = qmp->opaque, .fds = &qmp->fds, .fd = -1
+		};
 		client->source = (struct loop_source){ fd, client_ready, client };
 		client->watched = EPOLLIN | EPOLLRDHUP;
 		error = loop_add(qmp->loop, &client->source, client->watched);
@@ -256,6 +352,12 @@ void qmp_client_destroy(struct qmp_client *client)
 	loop_remove(client->qmp->loop, &client->source);
 	close(client->source.fd);
 	qmp_parser_fini(&client->parser);
+	json_object_put(client->request);
+	for (unsigned i = 0; i < client->waiting_count; i++) {
+		json_object_put(client->waiting[i].parsed.value);
+		qmp_fd_drop(&client->waiting[i].fd);
+	}
+	qmp_fd_drop(&client->session.fd);
 	free(client->out);
 	free(client);
 }

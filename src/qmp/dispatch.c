@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/error.h"
 
 static const char *const class_names[] = {
@@ -58,6 +59,7 @@ static bool has_zero(struct json_object *string)
 
 /* What a request consists of. */
 struct request {
+	const char *key; /* "execute" or "exec-oob" */
 	struct json_object *name;
 	struct json_object *arguments; /* NULL: none */
 	bool oob;
@@ -65,16 +67,19 @@ struct request {
 
 static int take_name(struct request *request, const char *key, struct json_object *value)
 {
-	if (request->name)
-		return error_set(EINVAL, "QMP input member 'exec-oob' clashes with 'execute'");
 	if (!json_object_is_type(value, json_type_string) || has_zero(value))
 		return error_set(EINVAL, "QMP input member '%s' must be a string", key);
+	if (request->name)
+		return error_set(EINVAL, "QMP input member '%s' clashes with '%s'", key, request->key);
+	request->key = key;
 	request->name = value;
 	request->oob = strcmp(key, "exec-oob") == 0;
 	return 0;
 }
 
-static int read_request(struct json_object *object, struct request *ret_request)
+/* exec-oob is unknown to a session that has not enabled it. */
+static int read_request(const struct qmp_session *session, struct json_object *object,
+			struct request *ret_request)
 {
 	struct request request = { 0 };
 
@@ -84,7 +89,7 @@ static int read_request(struct json_object *object, struct request *ret_request)
 	{
 		int error = 0;
 
-		if (strcmp(key, "execute") == 0 || strcmp(key, "exec-oob") == 0) {
+		if (strcmp(key, "execute") == 0 || (strcmp(key, "exec-oob") == 0 && session->oob)) {
 			error = take_name(&request, key, value);
 		} else if (strcmp(key, "arguments") == 0) {
 			if (!json_object_is_type(value, json_type_object))
@@ -106,6 +111,8 @@ static int check_argument(const struct qmp_argument *argument, struct json_objec
 {
 	struct json_object *value;
 
+	if (!argument->name)
+		return 0;
 	if (!json_object_object_get_ex(arguments, argument->name, &value))
 		return argument->optional ? 0
 					  : error_set(EINVAL, "Parameter '%s' is missing", argument->name);
@@ -115,6 +122,11 @@ static int check_argument(const struct qmp_argument *argument, struct json_objec
 	if (argument->type == QMP_TYPE_STRING && has_zero(value))
 		return error_set(EINVAL, "Parameter '%s' has a NUL character in it", argument->name);
 	return 0;
+}
+
+static bool is_called(const struct qmp_argument *argument, const char *key)
+{
+	return !argument->name || strcmp(argument->name, key) == 0;
 }
 
 static int check_arguments(const struct qmp_command *command, struct json_object *arguments)
@@ -130,7 +142,7 @@ static int check_arguments(const struct qmp_command *command, struct json_object
 		size_t i = 0;
 
 		(void)value;
-		while (i < command->argument_count && strcmp(command->arguments[i].name, key) != 0)
+		while (i < command->argument_count && !is_called(&command->arguments[i], key))
 			i++;
 		if (i == command->argument_count)
 			return error_set(EINVAL, "Parameter '%s' is unexpected", key);
@@ -156,39 +168,83 @@ static int run(struct qmp_session *session, const struct request *request, struc
 	if (!arguments)
 		arguments = none;
 	error = check_arguments(command, arguments);
-	if (error == 0)
+	if (error == 0) {
 		error = command->run(builtin ? session : session->opaque, arguments, answer);
+		check(error <= 0 || (error == QMP_LATER && !command->oob));
+	}
 	json_object_put(none);
 	return error;
 }
 
 /* The cause alone where that is all, as for QEMU's own texts; else with what was tried and what to do. */
-static struct json_object *failure(enum qmp_error_class error_class)
+static struct json_object *failure(enum qmp_error_class error_class, const struct error *why)
 {
 	char text[ERROR_TEXT_SIZE];
 
-	error_format(error_get(), text, sizeof(text));
+	error_format(why, text, sizeof(text));
 	return qmp_error(error_class, text);
 }
 
-struct json_object *qmp_dispatch(struct qmp_session *session, struct json_object *object)
+static struct json_object *success(struct json_object *value)
 {
-	struct qmp_answer answer = { 0 };
-	struct json_object *reply, *id;
-	struct request request = { 0 };
-	int error = read_request(object, &request);
+	struct json_object *reply = json_object_new_object();
 
-	if (error == 0)
-		error = run(session, &request, &answer);
-	if (error < 0) {
-		reply = failure(answer.error_class);
-		json_object_put(answer.value);
-	} else {
-		reply = json_object_new_object();
-		json_object_object_add(reply, "return",
-				       answer.value ? answer.value : json_object_new_object());
-	}
-	if (json_object_is_type(object, json_type_object) && json_object_object_get_ex(object, "id", &id))
+	json_object_object_add(reply, "return", value ? value : json_object_new_object());
+	return reply;
+}
+
+static void echo_id(struct json_object *request, struct json_object *reply)
+{
+	struct json_object *id;
+
+	if (json_object_is_type(request, json_type_object) && json_object_object_get_ex(request, "id", &id))
 		json_object_object_add(reply, "id", json_object_get(id));
+}
+
+bool qmp_is_oob(const struct qmp_session *session, struct json_object *request)
+{
+	return session->oob && json_object_is_type(request, json_type_object) &&
+	       json_object_object_get_ex(request, "exec-oob", NULL) &&
+	       !json_object_object_get_ex(request, "execute", NULL);
+}
+
+bool qmp_is_getfd(struct json_object *request)
+{
+	struct json_object *name;
+
+	return json_object_is_type(request, json_type_object) &&
+	       json_object_object_get_ex(request, "execute", &name) &&
+	       json_object_is_type(name, json_type_string) &&
+	       strcmp(json_object_get_string(name), "getfd") == 0;
+}
+
+struct json_object *qmp_reply(struct json_object *request, struct json_object *value, const struct error *why)
+{
+	struct json_object *reply = why ? failure(QMP_GENERIC_ERROR, why) : success(value);
+
+	if (why)
+		json_object_put(value);
+	echo_id(request, reply);
+	return reply;
+}
+
+struct json_object *qmp_dispatch(struct qmp_session *session, struct json_object *object, uint64_t ticket)
+{
+	struct qmp_answer answer = { .ticket = ticket };
+	struct json_object *reply;
+	struct request request = { 0 };
+	int result = read_request(session, object, &request);
+
+	if (result == 0)
+		result = run(session, &request, &answer);
+	if (result == 0) {
+		reply = success(answer.value);
+	} else {
+		json_object_put(answer.value);
+		if (result == QMP_LATER)
+			return NULL;
+		reply = failure(answer.error_class, error_get());
+	}
+	echo_id(object, reply);
 	return reply;
 }

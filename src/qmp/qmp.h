@@ -8,13 +8,15 @@
  * it there is here.
  *
  * The commands themselves stand in a table that the owner hands over (app/monitor.c). Everything happens on
- * the loop's thread, and handlers are quick: while one is at work nobody else is answered.
+ * the loop's thread, and handlers are quick: while one is at work nobody else is answered. What takes longer
+ * is begun by its handler and answered later (QMP_LATER).
  */
 #include <json-c/json.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/error.h"
 #include "base/loop.h"
 
 struct qmp;
@@ -27,7 +29,7 @@ enum qmp_type {
 };
 
 struct qmp_argument {
-	const char *name;
+	const char *name; /* NULL: any other, of any type */
 	enum qmp_type type;
 	bool optional;
 };
@@ -45,7 +47,12 @@ enum qmp_error_class {
 struct qmp_answer {
 	struct json_object *value;	  /* handed over; NULL: {} */
 	enum qmp_error_class error_class; /* for a failure that is not QMP_GENERIC_ERROR */
+	uint64_t ticket;		  /* for the handler: what qmp_answer_later() wants; never 0 */
 };
+
+/* A handler's result: it has begun, and qmp_answer_later() will be called with the ticket, once. Until then
+ * the client gets no other answer, but for those to exec-oob. */
+#define QMP_LATER 1
 
 struct qmp_command {
 	const char *name;
@@ -54,8 +61,8 @@ struct qmp_command {
 	size_t argument_count;
 	bool oob; /* may be asked for by exec-oob */
 	/* arguments: an object in which every argument of the table that is not optional stands, with the
-	 * right type, and no other. Returns 0, or a negative errno with its cause on record, whose text the
-	 * client gets. */
+	 * right type, and no other (but for one without a name). Returns 0, or a negative errno with its
+	 * cause on record, whose text the client gets, or, where the command is not oob, QMP_LATER. */
 	int (*run)(void *opaque, struct json_object *arguments, struct qmp_answer *answer);
 };
 
@@ -85,9 +92,18 @@ void qmp_destroy(struct qmp *qmp);
 int qmp_listen_unix(struct qmp *qmp, const char *path);
 int qmp_listen_tcp(struct qmp *qmp, const char *address, uint16_t port);
 
+/* The answer to the request whose handler returned QMP_LATER: value, which is handed over (NULL: {}), or,
+ * where why is not NULL, a GenericError with its text. A client that has left meanwhile gets nothing; that it
+ * left cancels nothing. Not from within the handler. NULL for qmp is fine. The loop's thread. */
+void qmp_answer_later(struct qmp *qmp, uint64_t ticket, struct json_object *value, const struct error *why);
+
 /* Tells all clients. name is in the table; data, an object or NULL, is handed over. NULL for qmp is fine. The
  * loop's thread. */
 void qmp_event(struct qmp *qmp, const char *name, struct json_object *data);
+
+/* A descriptor that a client has handed over by getfd, with close-on-exec; the caller's from now on. The
+ * loop's thread. Errors: ENOENT. NULL for qmp is fine. */
+int qmp_fd_take(struct qmp *qmp, const char *name);
 
 /* Writes out what clients are still due, as long as they take it, for at most that long. For the end. */
 void qmp_flush(struct qmp *qmp, unsigned milliseconds);

@@ -15,7 +15,9 @@
 static enum qmp_type find_type(const struct qmp_command *command, const char *key)
 {
 	for (size_t i = 0; command && i < command->argument_count; i++) {
-		if (strcmp(command->arguments[i].name, key) == 0)
+		const char *name = command->arguments[i].name;
+
+		if (name && strcmp(name, key) == 0)
 			return command->arguments[i].type;
 	}
 	return QMP_TYPE_STRING;

@@ -5,6 +5,7 @@
 /* All of it: where clients connect, and who is connected. */
 #include "base/listener.h"
 #include "base/loop.h"
+#include "qmp/fds-priv.h"
 #include "qmp/qmp.h"
 
 struct qmp_client;
@@ -27,6 +28,9 @@ struct qmp {
 	struct qmp_place *places;
 	struct qmp_client *clients;
 	unsigned client_count;
+	uint64_t last_ticket; /* of the request that was run last; each has another */
+	bool running;	      /* its handler is at work */
+	struct qmp_fds fds;
 };
 
 #endif

@@ -55,6 +55,7 @@ void qmp_destroy(struct qmp *qmp)
 	}
 	while (qmp->clients)
 		qmp_client_destroy(qmp->clients);
+	qmp_fds_fini(&qmp->fds);
 	free(qmp);
 }
 
@@ -167,6 +168,27 @@ int qmp_listen_tcp(struct qmp *qmp, const char *address, uint16_t port)
 		return error;
 	snprintf(name, sizeof(name), "tcp:%s:%u", address, port);
 	return place_start(qmp, &listener, name);
+}
+
+void qmp_answer_later(struct qmp *qmp, uint64_t ticket, struct json_object *value, const struct error *why)
+{
+	struct qmp_client *client = qmp ? qmp->clients : NULL;
+
+	check(!qmp || (ticket > 0 && ticket <= qmp->last_ticket));
+	check(!qmp || !qmp->running || ticket != qmp->last_ticket);
+	while (client && client->ticket != ticket)
+		client = client->next;
+	if (client)
+		qmp_client_answer(client, value, why);
+	else
+		json_object_put(value); /* it left */
+}
+
+int qmp_fd_take(struct qmp *qmp, const char *name)
+{
+	struct qmp_fds none = { 0 };
+
+	return qmp_fds_take(qmp ? &qmp->fds : &none, name);
 }
 
 static bool has_event(const struct qmp_table *table, const char *name)

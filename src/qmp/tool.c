@@ -74,8 +74,11 @@ static void print_command(const struct qmp_command *command)
 	for (size_t i = 0; i < command->argument_count; i++) {
 		const struct qmp_argument *argument = &command->arguments[i];
 
-		printf("  %s (%s%s)\n", argument->name, types[argument->type],
-		       argument->optional ? ", optional" : "");
+		if (argument->name)
+			printf("  %s (%s%s)\n", argument->name, types[argument->type],
+			       argument->optional ? ", optional" : "");
+		else
+			puts("  and the properties of what it is about");
 	}
 }
 

@@ -38,17 +38,31 @@ static int fail_at_length(void *opaque, struct json_object *arguments, struct qm
 	return error_try("handfast bind 0000:01:00.1");
 }
 
+static int take_time(void *opaque, struct json_object *arguments, struct qmp_answer *answer)
+{
+	assert_int_equal(answer->ticket, 77);
+	answer->value = json_object_new_object(); /* of no use, but not leaked */
+	return QMP_LATER;
+}
+
 static const struct qmp_argument arguments[] = {
 	{ "text", QMP_TYPE_STRING, false },
 	{ "number", QMP_TYPE_INT, true },
 	{ "flag", QMP_TYPE_BOOL, true },
 };
 
+static const struct qmp_argument any_arguments[] = {
+	{ "text", QMP_TYPE_STRING, false },
+	{ NULL, QMP_TYPE_STRING, true },
+};
+
 static const struct qmp_command commands[] = {
+	{ "echo-any", "", any_arguments, COUNT(any_arguments), false, echo },
 	{ "echo", "", arguments, COUNT(arguments), false, echo },
 	{ "nothing", "", NULL, 0, true, nothing },
 	{ "fail-shortly", "", NULL, 0, false, fail_shortly },
 	{ "fail-at-length", "", NULL, 0, false, fail_at_length },
+	{ "take-time", "", NULL, 0, false, take_time },
 };
 static const struct qmp_event events[] = { { "DONE", "" } };
 static const struct qmp_table table = { commands, COUNT(commands), events, COUNT(events) };
@@ -60,7 +74,7 @@ static void expect(struct qmp_session *session, const char *request, const char 
 
 	assert_non_null(object);
 	assert_non_null(right);
-	answer = qmp_dispatch(session, object);
+	answer = qmp_dispatch(session, object, 1);
 	if (!json_object_equal(answer, right))
 		fail_msg("%s: wanted %s, got %s", request, wanted, json_object_to_json_string(answer));
 	json_object_put(object);
@@ -79,6 +93,10 @@ static void test_requests(void **state)
 		{ "{\"execute\":\"nothing\"}", "{\"return\":{}}" },
 		{ "{\"execute\":\"nothing\",\"arguments\":{}}", "{\"return\":{}}" },
 		{ "{\"exec-oob\":\"nothing\",\"id\":1}", "{\"return\":{},\"id\":1}" },
+		{ "{\"execute\":\"echo-any\",\"arguments\":{\"more\":[1],\"text\":\"t\"}}",
+		  "{\"return\":{\"more\":[1],\"text\":\"t\"}}" },
+		{ "{\"execute\":\"echo-any\",\"arguments\":{\"more\":1}}",
+		  GENERIC("Parameter 'text' is missing") },
 		{ "{\"execute\":\"echo\",\"arguments\":{\"text\":\"t\",\"number\":-3,\"flag\":true}}",
 		  "{\"return\":{\"text\":\"t\",\"number\":-3,\"flag\":true}}" },
 		{ "{\"execute\":\"echo\"}", GENERIC("Parameter 'text' is missing") },
@@ -108,6 +126,8 @@ static void test_requests(void **state)
 		  GENERIC("QMP input member 'arguments' must be an object") },
 		{ "{\"execute\":\"nothing\",\"exec-oob\":\"nothing\"}",
 		  GENERIC("QMP input member 'exec-oob' clashes with 'execute'") },
+		{ "{\"exec-oob\":\"nothing\",\"execute\":\"nothing\"}",
+		  GENERIC("QMP input member 'execute' clashes with 'exec-oob'") },
 		{ "{\"exec-oob\":\"echo\",\"arguments\":{\"text\":\"t\"}}",
 		  GENERIC("The command echo does not support OOB") },
 		{ "{\"execute\":\"fail-shortly\",\"id\":[{}]}",
@@ -118,7 +138,7 @@ static void test_requests(void **state)
 			  "  try:     handfast bind 0000:01:00.1") },
 		{ "{\"execute\":\"query-events\"}", "{\"return\":[{\"name\":\"DONE\"}]}" },
 	};
-	struct qmp_session session = { .table = &table, .opaque = (void *)"opaque" };
+	struct qmp_session session = { .table = &table, .opaque = (void *)"opaque", .oob = true };
 
 	for (size_t i = 0; i < COUNT(cases); i++)
 		expect(&session, cases[i].request, cases[i].answer);
@@ -153,11 +173,63 @@ static void test_negotiation(void **state)
 	       FAILURE("CommandNotFound", "Capabilities negotiation is already complete, command ignored"));
 }
 
+static void test_oob_is_enabled_by_session(void **state)
+{
+	struct qmp_session one = { .table = &table }, two = { .table = &table };
+	struct json_object *request = json_tokener_parse("{\"exec-oob\":\"nothing\"}");
+
+	expect(&one, "{\"exec-oob\":\"nothing\",\"id\":1}",
+	       "{\"error\":{\"class\":\"GenericError\",\"desc\":\"QMP input member 'exec-oob' is "
+	       "unexpected\"},\"id\":1}");
+	expect(&one, "{\"execute\":\"qmp_capabilities\",\"arguments\":{\"enable\":[\"oob\",\"fly\"]}}",
+	       GENERIC("Parameter 'enable[1]' does not accept value 'fly'"));
+	assert_false(qmp_is_oob(&one, request));
+	expect(&one, "{\"execute\":\"qmp_capabilities\",\"arguments\":{\"enable\":[\"oob\"]}}",
+	       "{\"return\":{}}");
+	expect(&two, "{\"execute\":\"qmp_capabilities\",\"arguments\":{\"enable\":[]}}", "{\"return\":{}}");
+	expect(&one, "{\"exec-oob\":\"nothing\"}", "{\"return\":{}}");
+	expect(&two, "{\"exec-oob\":\"nothing\"}", GENERIC("QMP input member 'exec-oob' is unexpected"));
+	assert_true(qmp_is_oob(&one, request));
+	assert_false(qmp_is_oob(&two, request));
+	json_object_put(request);
+}
+
+static void expect_reply(struct json_object *request, struct json_object *value, const struct error *why,
+			 const char *wanted)
+{
+	struct json_object *reply = qmp_reply(request, value, why);
+
+	assert_string_equal(json_object_to_json_string_ext(reply, JSON_C_TO_STRING_PLAIN), wanted);
+	json_object_put(reply);
+}
+
+/* What is answered later reads as if it had been answered at once. */
+static void test_later(void **state)
+{
+	struct qmp_session session = { .table = &table };
+	struct json_object *request = json_tokener_parse("{\"execute\":\"take-time\",\"id\":[null]}");
+	struct error why;
+
+	assert_null(qmp_dispatch(&session, request, 77));
+	expect_reply(request, NULL, NULL, "{\"return\":{},\"id\":[null]}");
+	expect_reply(request, json_object_new_int(5), NULL, "{\"return\":5,\"id\":[null]}");
+	error_set(EBUSY, "it is bound to snd_hda_intel");
+	error_tried("assign 0000:01:00.0");
+	error_try("handfast bind 0000:01:00.1");
+	why = *error_get();
+	error_set(EIO, "something else");
+	expect_reply(request, json_object_new_int(5), &why,
+		     "{\"error\":{\"class\":\"GenericError\",\"desc\":\"cannot assign 0000:01:00.0\\n  "
+		     "because: it is "
+		     "bound to snd_hda_intel\\n  try:     handfast bind 0000:01:00.1\"},\"id\":[null]}");
+	json_object_put(request);
+}
+
 static void test_every_command_is_listed_and_found(void **state)
 {
 	struct qmp_session session = { .table = &table };
 	struct json_object *request = json_tokener_parse("{\"execute\":\"query-commands\"}");
-	struct json_object *answer = qmp_dispatch(&session, request), *list, *name;
+	struct json_object *answer = qmp_dispatch(&session, request, 1), *list, *name;
 	bool builtin;
 
 	assert_true(json_object_object_get_ex(answer, "return", &list));
@@ -167,6 +239,10 @@ static void test_every_command_is_listed_and_found(void **state)
 		assert_non_null(qmp_command_find(&table, json_object_get_string(name), &builtin));
 		assert_int_equal(builtin, i < qmp_builtin_command_count);
 	}
+	/* docs/qmp.md says so of them all. */
+	for (size_t i = 0; i < qmp_builtin_command_count; i++)
+		assert_int_equal(qmp_builtin_commands[i].oob,
+				 strncmp(qmp_builtin_commands[i].name, "query-", 6) == 0);
 	json_object_put(request);
 	json_object_put(answer);
 }
@@ -196,6 +272,8 @@ int main(void)
 		cmocka_unit_test(test_requests),
 		cmocka_unit_test(test_id_is_anything),
 		cmocka_unit_test(test_negotiation),
+		cmocka_unit_test(test_oob_is_enabled_by_session),
+		cmocka_unit_test(test_later),
 		cmocka_unit_test(test_every_command_is_listed_and_found),
 		cmocka_unit_test(test_texts_are_utf8),
 	};

@@ -7,13 +7,11 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
-#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -21,18 +19,11 @@
 #include "qmp/client-priv.h"
 #include "qmp/peer-priv.h"
 #include "qmp/server-priv.h"
+#include "talk.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define CLIENTS	     100
 #define LONG_TEXT    2000
-
-struct fixture {
-	char directory[64], path[80], other[80];
-	struct loop *loop;
-	struct qmp *qmp;
-	pthread_t thread;
-	sem_t flooded;
-};
 
 static int nothing(void *opaque, struct json_object *arguments, struct qmp_answer *answer)
 {
@@ -65,102 +56,9 @@ static const struct qmp_command commands[] = {
 static const struct qmp_event events[] = { { "TOLD", "" }, { "LONG", "" } };
 static const struct qmp_table table = { commands, COUNT(commands), events, COUNT(events) };
 
-static void *run_loop(void *opaque)
-{
-	loop_run(opaque);
-	return NULL;
-}
-
 static int set_up(void **state)
 {
-	struct fixture *fixture = calloc(1, sizeof(*fixture));
-
-	strcpy(fixture->directory, "/tmp/qmp-test.XXXXXX");
-	assert_non_null(mkdtemp(fixture->directory));
-	snprintf(fixture->path, sizeof(fixture->path), "%s/socket", fixture->directory);
-	snprintf(fixture->other, sizeof(fixture->other), "%s/other", fixture->directory);
-	assert_int_equal(loop_create(&fixture->loop), 0);
-	assert_int_equal(qmp_create(fixture->loop, &table, fixture, &fixture->qmp), 0);
-	assert_int_equal(qmp_listen_unix(fixture->qmp, fixture->path), 0);
-	assert_int_equal(qmp_listen_unix(fixture->qmp, fixture->other), 0);
-	pthread_create(&fixture->thread, NULL, run_loop, fixture->loop);
-	*state = fixture;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct fixture *fixture = *state;
-
-	loop_stop(fixture->loop);
-	pthread_join(fixture->thread, NULL);
-	qmp_destroy(fixture->qmp);
-	loop_destroy(fixture->loop);
-	assert_int_equal(access(fixture->path, F_OK), -1);
-	assert_int_equal(access(fixture->other, F_OK), -1);
-	assert_int_equal(rmdir(fixture->directory), 0);
-	free(fixture);
-	return 0;
-}
-
-static int connect_to(const char *path)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
-	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-	return fd;
-}
-
-static void say(int fd, const char *text)
-{
-	assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), (ssize_t)strlen(text));
-}
-
-/* The next line, without its end. False at the end of the connection, or after ten seconds. */
-static bool hear(int fd, char *ret_line, size_t size)
-{
-	size_t at = 0;
-
-	while (at + 1 < size) {
-		struct pollfd wait = { .fd = fd, .events = POLLIN };
-
-		if (poll(&wait, 1, 10000) <= 0 || recv(fd, ret_line + at, 1, 0) <= 0)
-			return false;
-		if (ret_line[at] == '\n') {
-			assert_true(at > 0 && ret_line[at - 1] == '\r');
-			ret_line[at - 1] = '\0';
-			return true;
-		}
-		at++;
-	}
-	return false;
-}
-
-static void expect(int fd, const char *begin)
-{
-	char line[4096] = "";
-
-	if (!hear(fd, line, sizeof(line)) || strncmp(line, begin, strlen(begin)) != 0)
-		fail_msg("wanted %s, heard %s", begin, line);
-}
-
-#define GREETING "{\"QMP\":{\"version\":{\"qemu\":{\"micro\":"
-
-static int client(const char *path)
-{
-	int fd = connect_to(path);
-
-	expect(fd, GREETING);
-	return fd;
-}
-
-static bool at_end(int fd)
-{
-	char byte;
-
-	return recv(fd, &byte, 1, 0) <= 0;
+	return talk_set_up(state, &table);
 }
 
 static void test_a_dialogue(void **state)
@@ -261,9 +159,8 @@ static void test_a_client_that_does_not_read(void **state)
 	close(other);
 }
 
-static void flood(void *opaque)
+static void flood(struct fixture *fixture)
 {
-	struct fixture *fixture = opaque;
 	char text[LONG_TEXT + 1];
 
 	memset(text, 'y', LONG_TEXT);
@@ -276,7 +173,6 @@ static void flood(void *opaque)
 		for (const struct qmp_client *one = fixture->qmp->clients; one; one = one->next)
 			assert_in_range(one->out_capacity, 0, 2 * QMP_QUEUE_LIMIT);
 	}
-	sem_post(&fixture->flooded);
 }
 
 /* Events without end, and nothing read: that connection is closed, at a size that is known, and no other. */
@@ -289,10 +185,7 @@ static void test_a_client_that_misses_events(void **state)
 	ssize_t size;
 
 	log_setup(open("/dev/null", O_WRONLY | O_CLOEXEC), LOG_LEVEL_ERROR);
-	sem_init(&fixture->flooded, 0, 0);
-	assert_int_equal(loop_post(fixture->loop, flood, fixture), 0);
-	while (sem_wait(&fixture->flooded) < 0)
-		;
+	talk_run(fixture, flood);
 	other = client(fixture->path);
 	say(other, "{\"execute\":\"nothing\"}");
 	expect(other, "{\"return\":{}}");
@@ -357,7 +250,7 @@ static void test_the_farewell_is_flushed(void **state)
 		got += (size_t)size;
 	assert_in_range(got, 200 * 60, 200 * 120);
 	close(fd);
-	pthread_create(&fixture->thread, NULL, run_loop, fixture->loop);
+	talk_start(fixture);
 }
 
 static void test_the_socket_is_private(void **state)
@@ -424,7 +317,7 @@ static void test_the_client_gives_up_in_time(void **state)
 	assert_int_equal(qmp_peer_connect("tcp:4444", 200, &peer), -EINVAL);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, talk_tear_down)
 
 int main(void)
 {
