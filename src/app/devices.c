@@ -65,9 +65,11 @@ static int take_unplug_timeout(struct keyvals *keyvals, struct device_plan *plan
 	int error = keyvals_take_u64(keyvals, "unplug-timeout", 86400, &seconds);
 
 	if (error == 0 && seconds == 0)
-		error = error_set(EINVAL, "unplug-timeout=0 leaves the guest no time");
+		error_set(EINVAL, "unplug-timeout=0 leaves the guest no time");
 	plan->unplug_seconds = (unsigned)seconds;
-	return error;
+	return error == 0 && seconds == 0
+		       ? error_try("unplug-timeout=30, or leave it out: that is what it is then")
+		       : error;
 }
 
 static int take_token(struct keyvals *keyvals, struct device_plan *plan)
@@ -206,6 +208,7 @@ static int create_vfio_pci(const struct device_handles *handles, const struct de
 		.vf_token = plan->vf_token,
 		.no_rom = plan->no_rom,
 		.rom = plan->rom,
+		.progress = handles->progress,
 	};
 
 	return vfio_pci_create(handles->vfio, &options, ret_function);
@@ -224,7 +227,8 @@ static const struct keyval_key root_port_keys[] = {
 	{ "port", "N", "port number", NULL },
 	{ "chassis", "N", "chassis number", NULL },
 	{ "slot", "N", "physical slot number (default: the port number)", NULL },
-	{ "hotplug", "on|off", "what is in its slot can leave while the VM runs (default: on)", NULL },
+	{ "hotplug", "on|off", "devices can come into its slot and leave it while the VM runs (default: on)",
+	  NULL },
 	{ "io-reserve", "SIZE",
 	  "I/O ports for devices behind it (default: those of the device that is there)", NULL },
 	{ "mem-reserve", "SIZE", "memory below 4 GiB (default: the device's; 2M behind an empty port)",
@@ -292,8 +296,8 @@ static int unknown_kind(const char *name)
 {
 	for (size_t i = 0; i < COUNT(unsupported); i++) {
 		if (strncmp(name, unsupported[i].prefix, strlen(unsupported[i].prefix)) == 0) {
-			error_set(ENOTSUP, "%s", unsupported[i].refusal);
-			error_tried("make a device '%s'", name);
+			error_set(ENOTSUP, "'%s' is not a valid device model name: %s", name,
+				  unsupported[i].refusal);
 			return error_try("handfast -device help");
 		}
 	}
@@ -301,7 +305,7 @@ static int unknown_kind(const char *name)
 	return error_try("handfast -device help");
 }
 
-static const struct device_kind *find_kind(const char *name)
+const struct device_kind *device_kind_find(const char *name)
 {
 	for (size_t i = 0; i < COUNT(kinds); i++) {
 		if (strcmp(kinds[i].name, name) == 0)
@@ -311,11 +315,16 @@ static const struct device_kind *find_kind(const char *name)
 	return NULL;
 }
 
+const struct device_kind *device_kind_at(size_t index)
+{
+	return index < COUNT(kinds) ? &kinds[index] : NULL;
+}
+
 /* A number of at most max. bare: without 0x, where QEMU reads hexadecimal and StratoVirt decimal. */
 static int read_addr_part(const char *text, size_t length, uint64_t max, const char *what,
 			  uint64_t *ret_value)
 {
-	char part[8], hex[12];
+	char part[32], hex[sizeof(part) + 2]; /* with zeros in front, for those who write them */
 	uint64_t value;
 	int error;
 
@@ -372,8 +381,14 @@ static int plan_common(struct keyvals *keyvals, struct device_plan *plan)
 	const char *bus = keyvals_take(keyvals, "bus");
 	const char *addr = keyvals_take(keyvals, "addr");
 
-	if (id && *id == '\0')
-		return error_set(EINVAL, "its id is empty");
+	if (id && *id == '\0') {
+		error_set(EINVAL, "its id is empty");
+		return error_try("id=NAME, or leave id= out");
+	}
+	if (bus && *bus == '\0') {
+		error_set(EINVAL, "its bus is empty");
+		return error_try("bus=pcie.0, the id of a pcie-root-port, or leave bus= out");
+	}
 	plan->id = id ? strdup(id) : NULL;
 	plan->bus = strdup(bus ? bus : "pcie.0");
 	if (!plan->bus || (id && !plan->id))
@@ -388,12 +403,43 @@ static int plan_common(struct keyvals *keyvals, struct device_plan *plan)
 	return keyvals_take_bool(keyvals, "multifunction", &plan->multifunction);
 }
 
+int device_plan_fill(const struct device_kind *kind, struct keyvals *keyvals, struct device_plan *ret_plan)
+{
+	struct device_plan plan = { .kind = kind };
+	char what[64];
+	int error;
+
+	snprintf(what, sizeof(what), "-device %s", kind->name);
+	error = keyvals_check(keyvals, what, kind->keys, kind->key_count);
+	if (error == 0)
+		error = plan_common(keyvals, &plan);
+	if (error == 0)
+		error = kind->plan(keyvals, &plan);
+	if (error < 0)
+		device_plan_free(&plan);
+	else
+		*ret_plan = plan;
+	return error;
+}
+
+/* "driver" was the first word; what is left are the device's own keys. */
+static int read_keyvals(struct keyvals keyvals, struct device_plan *ret_plan)
+{
+	const char *driver = keyvals_take(&keyvals, "driver");
+	const struct device_kind *kind;
+
+	if (!driver)
+		return error_set(EINVAL, "it names no driver");
+	kind = device_kind_find(driver);
+	if (!kind)
+		return -error_get()->errnum;
+	memmove(&keyvals.items[0], &keyvals.items[1], (--keyvals.count) * sizeof(keyvals.items[0]));
+	return device_plan_fill(kind, &keyvals, ret_plan);
+}
+
 int device_plan_read(const char *argument, struct device_plan *ret_plan)
 {
-	struct device_plan plan = { 0 };
 	struct keyvals keyvals;
-	const char *driver;
-	char what[64];
 	int error;
 
 	if (argument[0] == '{') {
@@ -401,33 +447,11 @@ int device_plan_read(const char *argument, struct device_plan *ret_plan)
 		return error_try("-device DRIVER,KEY=VALUE,...");
 	}
 	error = keyvals_parse(argument, "driver", &keyvals);
-	if (error < 0)
-		return error_tried("use -device %s", argument);
-	driver = keyvals_take(&keyvals, "driver");
-	plan.kind = driver ? find_kind(driver) : NULL;
-	if (!driver)
-		error = error_set(EINVAL, "it names no driver");
-	else if (!plan.kind)
-		error = -error_get()->errnum;
 	if (error == 0) {
-		/* "driver" was the first word; what is left are the device's own keys. */
-		struct keyvals own = keyvals;
-
-		memmove(&own.items[0], &own.items[1], (--own.count) * sizeof(own.items[0]));
-		snprintf(what, sizeof(what), "-device %s", plan.kind->name);
-		error = keyvals_check(&own, what, plan.kind->keys, plan.kind->key_count);
-		if (error == 0)
-			error = plan_common(&own, &plan);
-		if (error == 0)
-			error = plan.kind->plan(&own, &plan);
+		error = read_keyvals(keyvals, ret_plan);
+		keyvals_free(&keyvals);
 	}
-	keyvals_free(&keyvals);
-	if (error < 0) {
-		device_plan_free(&plan);
-		return error_tried("use -device %s", argument);
-	}
-	*ret_plan = plan;
-	return 0;
+	return error < 0 ? error_tried("use -device %s", argument) : 0;
 }
 
 void device_plan_free(struct device_plan *plan)
@@ -455,7 +479,7 @@ int device_print_help(const char *argument)
 	if (!comma || (strcmp(comma, ",help") != 0 && strcmp(comma, ",?") != 0))
 		return 0;
 	snprintf(name, sizeof(name), "%.*s", (int)(comma - argument), argument);
-	kind = find_kind(name);
+	kind = device_kind_find(name);
 	if (!kind)
 		return -error_get()->errnum;
 	printf("%s: %s\n", kind->name, kind->summary);

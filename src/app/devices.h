@@ -26,8 +26,12 @@ enum device_err_action {
 	DEVICE_ERR_QUIT,
 };
 
-/* What one -device asks for. */
+/* What one -device, or device_add, asks for. */
 struct device_plan {
+	struct device_plan *next; /* of the same machine */
+	struct pci_function
+		*function; /* what has been made of it and sits on its bus; NULL: nothing yet, or */
+	bool leaving;	   /* it has left its bus and is being closed */
 	const struct device_kind *kind;
 	char *id;  /* NULL: none given */
 	char *bus; /* name of the bus */
@@ -46,12 +50,15 @@ struct device_plan {
 	char *romfile;		 /* NULL: the device's own */
 	struct vfio_rom *rom;	 /* what is in romfile; NULL until machine_check() has read it */
 	unsigned unplug_seconds; /* that the guest has to let go of it */
+	uint64_t watched_ns;	 /* how long the guest has run with it, */
+	bool watched_out;	 /* and whether nobody looks at that any more (machine-claims.c) */
 };
 
 /* Handles that creation may use. */
 struct device_handles {
 	struct pci_root_port_handles port;
 	struct vfio *vfio;
+	struct vfio_progress progress;
 };
 
 struct device_kind {
@@ -68,20 +75,35 @@ struct device_kind {
 
 /* argument: what stands behind -device. Errors name the key. */
 int device_plan_read(const char *argument, struct device_plan *ret_plan);
+/* The same in pieces: the driver's name, NULL with a cause on record where there is none such; its keys,
+ * which are used up. */
+const struct device_kind *device_kind_find(const char *name);
+/* All kinds, counted from 0; NULL: no more. */
+const struct device_kind *device_kind_at(size_t index);
+int device_plan_fill(const struct device_kind *kind, struct keyvals *keyvals, struct device_plan *ret_plan);
 void device_plan_free(struct device_plan *plan);
 
 /*
  * Looks at all plans together and gives a place to those without one: ids unique, buses there, slots in
  * range and free, multifunction rules, no host device twice as far as they are known. Touches nothing.
  */
-int device_plans_place(struct device_plan *plans, unsigned count);
+int device_plans_place(struct device_plan *plans);
+
+/*
+ * The same for one that is to be plugged into the machine of those plans, and is not among them: its bus has
+ * to be a port's with a slot that can be plugged, and function 0 of a slot comes last. Errors name what there
+ * is instead.
+ */
+int device_plan_place_plugged(const struct device_plan *plans, struct device_plan *plan);
 
 /* Finds out which device of the host it means where it names one by sysfsdev=, and whether the other keys go
  * with that. Has to be done before anything else is asked of the broker about it. */
 int device_plan_find(struct device_plan *plan, struct broker *broker);
 
-/* No host device twice. */
-int device_plans_check_hosts(const struct device_plan *plans, unsigned count);
+/* No host device twice: of all plans, or of one and those before it in the list (all, if it is not in there).
+ */
+int device_plan_check_host(const struct device_plan *plans, const struct device_plan *plan);
+int device_plans_check_hosts(const struct device_plan *plans);
 
 /* "0x3", "3", "05", "0x03.0x0", "8.2", "1f.3": a slot and a function. A bare number that reads differently as
  * decimal (StratoVirt) and hexadecimal (QEMU) is refused. */

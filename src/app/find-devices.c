@@ -51,18 +51,25 @@ static bool same_host(const struct device_plan *a, const struct device_plan *b)
 	return a->host_known && b->host_known && host_id_equal(&a->host, &b->host);
 }
 
-int device_plans_check_hosts(const struct device_plan *plans, unsigned count)
+int device_plan_check_host(const struct device_plan *plans, const struct device_plan *plan)
 {
-	char host[HOST_ID_TEXT_SIZE];
+	char host[HOST_ID_TEXT_SIZE], name[96];
 
-	for (unsigned i = 0; i < count; i++) {
-		for (unsigned k = 0; k < i; k++) {
-			if (!same_host(&plans[i], &plans[k]))
-				continue;
-			error_set(EEXIST, "another -device takes it already");
-			error_tried("assign %s twice", host_id_format(&plans[i].host, host));
-			return error_try("name each device of the host once");
-		}
+	for (const struct device_plan *other = plans; other && other != plan; other = other->next) {
+		if (!same_host(plan, other))
+			continue;
+		error_set(EEXIST, "%s has it already", device_plan_name(other, name, sizeof(name)));
+		error_tried("assign %s twice", host_id_format(&plan->host, host));
+		return error_try("name each device of the host once");
 	}
 	return 0;
+}
+
+int device_plans_check_hosts(const struct device_plan *plans)
+{
+	int error = 0;
+
+	for (const struct device_plan *plan = plans; error == 0 && plan; plan = plan->next)
+		error = device_plan_check_host(plans, plan);
+	return error;
 }

@@ -154,8 +154,10 @@ int keyvals_check(const struct keyvals *keyvals, const char *what, const struct 
 				  keys[k].refusal);
 			return error_try("leave %s= out", key);
 		}
-		if (find(keyvals, key) != &keyvals->items[i])
-			return error_set(EINVAL, "%s has the key '%s' twice", what, key);
+		if (find(keyvals, key) != &keyvals->items[i]) {
+			error_set(EINVAL, "%s has the key '%s' twice", what, key);
+			return error_try("leave one %s= out", key);
+		}
 	}
 	return 0;
 }

@@ -144,6 +144,40 @@ static struct mem_range place_window(const struct holes *holes, uint64_t ram_end
 	return best;
 }
 
+/* The largest BAR that a stretch has an address for: a power of two, at a multiple of itself. */
+static uint64_t largest_bar(const struct mem_range *place)
+{
+	uint64_t size = MMIO64_MAX, end = place->start + place->size;
+
+	while (size >= GIB &&
+	       (round_up(place->start, size) >= end || end - round_up(place->start, size) < size))
+		size /= 2;
+	return size >= GIB ? size : 0;
+}
+
+/* Where a larger BAR fits than in the window that was chosen: as a BAR of half a TiB does nowhere below AMD's
+ * hole. */
+static struct mem_range place_wide_window(const struct holes *holes, uint64_t ram_end, uint64_t limit,
+					  const struct mem_range *chosen)
+{
+	struct mem_range best = { 0, 0 };
+	uint64_t from = round_up(ram_end, GIB), most = largest_bar(chosen);
+
+	for (;;) {
+		struct mem_range place = next_free(holes, from, limit);
+		uint64_t size = largest_bar(&place), end = place.start + place.size;
+
+		if (!place.size)
+			return best;
+		from = end;
+		if (size <= most)
+			continue;
+		most = size;
+		best.start = round_up(place.start, size);
+		best.size = least(end - best.start, MMIO64_MAX);
+	}
+}
+
 static int too_much(uint64_t ram_size, uint64_t had, const struct layout_host *host)
 {
 	char text[32], room[32];
@@ -189,8 +223,32 @@ int layout_make(uint64_t ram_size, const struct layout_host *host, struct layout
 	if (layout.ram[layout.ram_count - 1].start >= HIGH_START)
 		end = layout.ram[layout.ram_count - 1].start + layout.ram[layout.ram_count - 1].size;
 	layout.mmio64 = place_window(&high, end, limit);
+	layout.mmio64_wide = place_wide_window(&high, end, limit, &layout.mmio64);
 	*ret_layout = layout;
 	return 0;
+}
+
+int layout_assign(const struct layout *layout, struct pci_bus *root, struct pci_windows *ret_windows)
+{
+	struct pci_windows windows = {
+		.mmio32 = layout->mmio32,
+		.mmio64 = layout->mmio64,
+		.io_start = LAYOUT_IO_START,
+		.io_end = LAYOUT_IO_END,
+	};
+	int error;
+
+	if (windows.mmio64.start + windows.mmio64.size == HOLE_START)
+		windows.mmio64_end = "AMD's hole below 1 TiB, which their IOMMUs do not translate";
+	error = pci_assign(root, &windows);
+	if (error == -ENOSPC && layout->mmio64_wide.size) {
+		windows.mmio64 = layout->mmio64_wide;
+		windows.mmio64_end = NULL;
+		error = pci_assign(root, &windows);
+	}
+	if (error == 0)
+		*ret_windows = windows;
+	return error;
 }
 
 #define ECAM_BUSES_LEAST   8

@@ -10,7 +10,7 @@
  *     0xe0000000   ECAM (256 MiB)
  *     0xfec00000   IOAPIC, local APICs and what else a PC has up there
  *     4 GiB        the rest of RAM, around AMD's hole below 1 TiB
- *     behind it    PCI window above 4 GiB
+ *     behind it    PCI window above 4 GiB, or where the largest BAR finds a multiple of its size
  *
  * RAM and the upper window keep away from what the host's IOMMU keeps from devices, too, whether this VM has
  * any or not, so that one can be plugged in later.
@@ -21,6 +21,7 @@
 
 #include "host/broker.h"
 #include "mem/ram.h"
+#include "pci/assign.h"
 
 #define LAYOUT_LOW_RAM_MAX    UINT64_C(0x80000000)
 #define LAYOUT_MMIO32_START   UINT64_C(0x80000000)
@@ -45,7 +46,9 @@ struct layout {
 	size_t ram_count;
 	struct mem_range mmio32;
 	struct mem_range mmio64; /* size 0: no room for one */
-	bool legacy_apart;	 /* devices are to be kept from GUEST_BASE_END to GUEST_LEGACY_END */
+	/* Further up, where a larger BAR finds an address that is a multiple of its size; size 0: nowhere. */
+	struct mem_range mmio64_wide;
+	bool legacy_apart; /* devices are to be kept from GUEST_BASE_END to GUEST_LEGACY_END */
 };
 
 /*
@@ -54,6 +57,12 @@ struct layout {
  * Errors: EFBIG where the address width cannot hold that memory.
  */
 int layout_make(uint64_t ram_size, const struct layout_host *host, struct layout *ret_layout);
+
+/*
+ * pci_assign() with the windows of the layout, which are returned: the upper one is mmio64, or mmio64_wide
+ * where that is too narrow for what there is. Errors: pci_assign()'s.
+ */
+int layout_assign(const struct layout *layout, struct pci_bus *root, struct pci_windows *ret_windows);
 
 /*
  * Bytes of ECAM for a root bus with so many ports: bus numbers for them all and a few to spare, a power of

@@ -18,22 +18,28 @@ static int with_remedy(int error)
 	return error;
 }
 
+static int plan_device(struct machine *machine, const char *argument)
+{
+	struct device_plan *plan = calloc(1, sizeof(*plan));
+	int error = plan ? device_plan_read(argument, plan) : error_sys(ENOMEM, "devices");
+
+	if (error < 0) {
+		free(plan);
+		return error;
+	}
+	plan->root_port.fast_unplug = machine->options->fast_unplug;
+	machine_plan_add(machine, plan);
+	return 0;
+}
+
 static int plan_devices(struct machine *machine)
 {
 	const struct options *options = machine->options;
+	int error = 0;
 
-	machine->plans = calloc(options->device_count ? options->device_count : 1, sizeof(machine->plans[0]));
-	if (!machine->plans)
-		return error_sys(ENOMEM, "devices");
-	for (; machine->plan_count < options->device_count; machine->plan_count++) {
-		int error = device_plan_read(options->devices[machine->plan_count],
-					     &machine->plans[machine->plan_count]);
-
-		if (error < 0)
-			return with_remedy(error);
-		machine->plans[machine->plan_count].root_port.fast_unplug = options->fast_unplug;
-	}
-	return with_remedy(device_plans_place(machine->plans, machine->plan_count));
+	for (unsigned i = 0; error == 0 && i < options->device_count; i++)
+		error = plan_device(machine, options->devices[i]);
+	return with_remedy(error == 0 ? device_plans_place(machine->plans) : error);
 }
 
 /* From here on each device has one name, whatever the command line called it. */
@@ -41,41 +47,50 @@ static int find_devices(struct machine *machine)
 {
 	int error = 0;
 
-	for (unsigned i = 0; error == 0 && i < machine->plan_count; i++)
-		error = device_plan_find(&machine->plans[i], machine->broker);
-	return error == 0 ? device_plans_check_hosts(machine->plans, machine->plan_count) : error;
+	for (struct device_plan *plan = machine->plans; error == 0 && plan; plan = plan->next)
+		error = device_plan_find(plan, machine->broker);
+	return error == 0 ? device_plans_check_hosts(machine->plans) : error;
 }
 
 static unsigned count_host_devices(const struct machine *machine)
 {
 	unsigned count = 0;
 
-	for (unsigned i = 0; i < machine->plan_count; i++)
-		count += machine->plans[i].kind->host_device;
+	for (const struct device_plan *plan = machine->plans; plan; plan = plan->next)
+		count += plan->kind->host_device;
 	return count;
 }
 
-/* Pinned memory cannot be swapped: with a device, all of it has to be there. */
-static int check_memory(struct machine *machine)
+/* all: it has to be there at once. there: as much of it is. */
+static int check_memory(struct machine *machine, bool all, uint64_t there)
 {
-	bool pinned = count_host_devices(machine) > 0;
-	uint64_t total, available, limit;
-	char need[32], have[32];
+	uint64_t need = machine->options->memory, total, available, limit;
+	char text[32], have[32];
 	int error = broker_memory(machine->broker, &total, &available);
 
 	if (error < 0)
 		return error;
-	limit = pinned || machine->options->prealloc ? available : total;
-	if (machine->options->memory <= limit)
+	limit = all ? available + there : total;
+	if (need <= limit)
 		return 0;
-	text_size(machine->options->memory, need, sizeof(need));
+	text_size(need, text, sizeof(text));
 	error_set(ENOMEM,
-		  limit == total ? "this host has %s in all"
-				 : "this host has %s free, and a guest with an assigned device has all its "
-				   "memory pinned",
+		  all ? "this host has %s free, and a guest with an assigned device has all its memory pinned"
+		      : "this host has %s in all",
 		  text_size(limit / (1 << 20) * (1 << 20), have, sizeof(have)));
-	error_tried("give the guest %s of memory", need);
+	error_tried("give the guest %s of memory", text);
 	return error_try("give it less with -m, or free memory on the host");
+}
+
+int machine_check_pinned_memory(struct machine *machine)
+{
+	return check_memory(machine, true, mem_ram_resident(machine->ram));
+}
+
+/* Pinned memory cannot be swapped: with a device, all of it has to be there. */
+static int check_memory_at_start(struct machine *machine)
+{
+	return check_memory(machine, machine->options->prealloc || count_host_devices(machine) > 0, 0);
 }
 
 static int check_kernel(struct machine *machine)
@@ -111,7 +126,7 @@ static int check_kernel(struct machine *machine)
 }
 
 /* An option ROM from a file: all of it, now, so that what was found good is what the guest sees. */
-static int load_rom(struct machine *machine, struct device_plan *plan, const struct broker_device *device)
+int machine_load_rom(struct machine *machine, struct device_plan *plan, const struct broker_device *device)
 {
 	int fd, error;
 
@@ -128,8 +143,7 @@ static int load_rom(struct machine *machine, struct device_plan *plan, const str
 /* managed_only: as they are once they are bound. */
 static int check_devices(struct machine *machine, bool managed_only)
 {
-	for (unsigned i = 0; i < machine->plan_count; i++) {
-		struct device_plan *plan = &machine->plans[i];
+	for (struct device_plan *plan = machine->plans; plan; plan = plan->next) {
 		struct broker_device device;
 		int error;
 
@@ -137,7 +151,7 @@ static int check_devices(struct machine *machine, bool managed_only)
 			continue;
 		error = broker_device_check(machine->broker, &plan->host, plan->vf_token != NULL, &device);
 		if (error == 0)
-			error = load_rom(machine, plan, &device);
+			error = machine_load_rom(machine, plan, &device);
 		if (error < 0)
 			return error;
 	}
@@ -146,15 +160,15 @@ static int check_devices(struct machine *machine, bool managed_only)
 
 static int name_managed(struct machine *machine)
 {
-	struct bdf *list = calloc(machine->plan_count + 1, sizeof(list[0]));
+	struct bdf *list = calloc(machine->options->device_count + 1, sizeof(list[0]));
 	size_t count = 0;
 	int error;
 
 	if (!list)
 		return error_sys(ENOMEM, "devices");
-	for (unsigned i = 0; i < machine->plan_count; i++) {
-		if (machine->plans[i].managed)
-			list[count++] = machine->plans[i].host.bdf;
+	for (const struct device_plan *plan = machine->plans; plan; plan = plan->next) {
+		if (plan->managed)
+			list[count++] = plan->host.bdf;
 	}
 	error = count ? broker_manage(machine->broker, list, count) : 0;
 	free(list);
@@ -192,7 +206,7 @@ int machine_check(struct machine *machine)
 	if (error == 0)
 		error = layout_make(machine->options->memory, &machine->layout_host, &machine->layout);
 	if (error == 0)
-		error = check_memory(machine);
+		error = check_memory_at_start(machine);
 	if (error == 0)
 		error = check_kernel(machine);
 	if (error == 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
 
 #include "app/machine-priv.h"
 
@@ -16,16 +16,34 @@ const char *machine_device_name(const struct pci_function *function, char ret_na
 	return ret_name;
 }
 
-const struct device_plan *machine_device_plan(const struct machine *machine,
-					      const struct pci_function *function)
+struct device_plan *machine_device_plan(const struct machine *machine, const struct pci_function *function)
 {
-	for (unsigned i = 0; i < machine->plan_count; i++) {
-		const struct device_plan *plan = &machine->plans[i];
+	struct device_plan *plan = machine->plans;
 
-		if (plan->devfn == function->devfn && strcmp(plan->bus, pci_bus_name(function->bus)) == 0)
-			return plan;
-	}
-	return NULL;
+	while (plan && plan->function != function)
+		plan = plan->next;
+	return plan;
+}
+
+void machine_plan_add(struct machine *machine, struct device_plan *plan)
+{
+	struct device_plan **link = &machine->plans;
+
+	while (*link)
+		link = &(*link)->next;
+	plan->next = NULL;
+	*link = plan;
+}
+
+void machine_plan_drop(struct machine *machine, struct device_plan *plan)
+{
+	struct device_plan **link = &machine->plans;
+
+	while (*link != plan)
+		link = &(*link)->next;
+	*link = plan->next;
+	device_plan_free(plan);
+	free(plan);
 }
 
 static void on_request(void *opaque, struct pci_function *function)

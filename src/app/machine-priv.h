@@ -22,6 +22,7 @@
 #include "mem/bus.h"
 #include "mem/map.h"
 #include "mem/ram.h"
+#include "pci/acpi.h"
 #include "pci/host_bridge.h"
 #include "pci/pci.h"
 #include "vfio/vfio.h"
@@ -50,15 +51,15 @@ struct machine {
 	struct layout_host layout_host;
 	struct layout layout;
 
-	struct device_plan *plans;
-	unsigned plan_count;
-	bool managed; /* some device is bound and given back by the broker */
+	struct device_plan *plans; /* of all devices that it has, or is to have; the main thread's */
+	bool managed;		   /* some device is bound and given back by the broker */
 	int kernel_fd;
 	int initrd_fd;
 	int kvm_fd;
 	int log_fd;
 
 	struct mem_ram *ram;
+	atomic_bool populated; /* all of it has been faulted in */
 	struct mem_map *map;
 	struct mem_region ram_regions[MEM_RAM_BLOCKS_MAX + 2]; /* the first block may be three of them */
 	size_t ram_region_count;
@@ -73,8 +74,11 @@ struct machine {
 	struct pci_bus *root_bus;
 	uint64_t ecam_size;
 	struct pci_host_bridge *host_bridge;
+	struct pci_acpi *acpi; /* NULL: slots are native only */
 	struct vfio *vfio;
+	struct plug *plug;
 	struct unplug *unplug;
+	struct claims *claims;
 
 	struct chardev *chardev;
 	struct serial *serial;
@@ -96,9 +100,15 @@ struct machine {
 	bool ended_by_failure;
 };
 
+/* machine.c: what the kinds of the device table get. */
+struct device_handles machine_device_handles(struct machine *machine);
+
 /* machine-check.c: opens what can be opened and runs every check before anything is changed. Then binds the
  * devices with managed=on. */
 int machine_check(struct machine *machine);
+/* Its parts that a device which comes later needs too. Any thread. */
+int machine_check_pinned_memory(struct machine *machine);
+int machine_load_rom(struct machine *machine, struct device_plan *plan, const struct broker_device *device);
 
 /*
  * machine-state.c: does the guest run? Main thread only.
@@ -124,13 +134,42 @@ struct vfio_events machine_device_events(struct machine *machine);
 /* "vfio-pci 'net' (0000:1a:00.3)"; returns ret_name. */
 #define MACHINE_DEVICE_NAME_SIZE 160
 const char *machine_device_name(const struct pci_function *function, char ret_name[MACHINE_DEVICE_NAME_SIZE]);
-/* What it was made from; NULL: it was plugged in later. It is on its bus. */
-const struct device_plan *machine_device_plan(const struct machine *machine,
-					      const struct pci_function *function);
+/* What a function on its bus was made from. */
+struct device_plan *machine_device_plan(const struct machine *machine, const struct pci_function *function);
+/* The plan is the machine's from now on, at the end of its list. malloc()ed. */
+void machine_plan_add(struct machine *machine, struct device_plan *plan);
+void machine_plan_drop(struct machine *machine, struct device_plan *plan);
 
 /* machine-errors.c: the host's kernel tells that a device has failed. Does what x-err-action= says, tells who
  * listens, and logs. opaque is the machine. */
 void machine_device_failed(void *opaque, struct pci_function *function);
+
+/* machine-plug.c: devices come while the machine runs. Main thread. */
+struct machine_plug_events {
+	/* What a request has come to; why NULL: the guest has the device. */
+	void (*done)(void *opaque, uint64_t ticket, const struct error *why);
+	/* How far memory is: phase "populate" or "map", bytes. id: the device's; NULL: it has none. */
+	void (*progress)(void *opaque, const char *id, const char *phase, uint64_t done, uint64_t total);
+	void *opaque;
+};
+void machine_plug_listen(struct machine *machine, const struct machine_plug_events *events);
+/*
+ * Has the device opened and put where the plan says. The plan is malloc()ed, and the machine's if this
+ * returns 0; events.done() tells the end, whatever it is, with this ticket. Errors: what the request alone is
+ * refused for.
+ */
+int machine_plug(struct machine *machine, struct device_plan *plan, uint64_t ticket);
+/* How far a device is with coming: bytes of a phase ("checks", which has none, "populate", "map"). False: it
+ * is not coming. */
+struct machine_plug_progress {
+	const char *phase;
+	uint64_t done, total;
+};
+bool machine_plug_progress(const struct machine *machine, const struct device_plan *plan,
+			   struct machine_plug_progress *ret_progress);
+int machine_plug_create(struct machine *machine);
+/* Waits for what is on its way in, which is given up. NULL machine->plug is fine. */
+void machine_plug_destroy(struct machine *machine);
 
 /* machine-unplug.c: devices leave while the machine runs. Main thread, except where it says so. */
 
@@ -146,12 +185,20 @@ struct machine_unplug_events {
 void machine_unplug_listen(struct machine *machine, const struct machine_unplug_events *events);
 /*
  * Asks the guest to let go of an assigned device, with all functions of its slot. What comes of it is told by
- * the events. Errors: ENOTSUP where it cannot leave (the root bus, hotplug=off), EBUSY while an earlier
- * request is pending.
+ * the events. force: it is taken out without asking, also while the guest is being asked. Errors: ENOTSUP
+ * where it cannot leave (the root bus, hotplug=off), EBUSY while an earlier request is pending.
  */
-int machine_unplug(struct machine *machine, struct pci_function *function);
+int machine_unplug(struct machine *machine, struct pci_function *function, bool force);
 /* The same for the host, which repeats itself. What is to be said is logged, once. */
 void machine_unplug_for_host(struct machine *machine, struct pci_function *function);
+/* How far a device is with leaving: "waiting" (the guest cannot hear it yet), "asked", or "leaving" (it has
+ * begun), and how long it may still take for that. False: nobody is waiting for it to leave. */
+struct machine_unplug_progress {
+	const char *phase;
+	unsigned seconds_left;
+};
+bool machine_unplug_progress(const struct machine *machine, const struct pci_function *function,
+			     struct machine_unplug_progress *ret_progress);
 /* After a reset of all functions, before the guest runs: who was to leave is not asked any more. */
 void machine_unplug_after_reset(struct machine *machine);
 /* For pci_root_port_create(); opaque is the machine. Any thread. */
@@ -159,6 +206,17 @@ void machine_unplug_slot_changed(void *opaque, struct pci_function *port);
 int machine_unplug_create(struct machine *machine);
 /* vCPUs are gone. Waits for what is on its way out. NULL machine->unplug is fine. */
 void machine_unplug_destroy(struct machine *machine);
+
+/*
+ * machine-claims.c: looks after each assigned device until the guest has run with it for a minute, and says
+ * so once where no driver has been seen at it. Main thread. NULL machine->claims: nobody looks.
+ */
+int machine_claims_create(struct machine *machine);
+void machine_claims_destroy(struct machine *machine);
+/* The guest runs or stands still from now on, or a device has come. */
+void machine_claims_follow(struct machine *machine);
+/* It begins: what has been done to its devices up to here was not its doing. No vCPU runs. */
+void machine_claims_restart(struct machine *machine);
 
 /* machine-run.c: what devices and vCPUs call. */
 extern const struct dev_machine_ops machine_dev_ops;

@@ -96,15 +96,26 @@ const struct kvm_vcpu_ops machine_vcpu_ops = {
 	.ended = vcpu_ended,
 };
 
+/* The slots that ACPI has names for, in its order. */
+static unsigned list_slots(const struct machine *machine, struct boot_slot ret_slots[PCI_ACPI_SLOTS])
+{
+	unsigned count = 0;
+
+	while (machine->acpi && pci_acpi_port(machine->acpi, count)) {
+		const struct pci_function *port = pci_acpi_port(machine->acpi, count);
+
+		ret_slots[count++] = (struct boot_slot){
+			.port = port->devfn,
+			.number = machine_device_plan(machine, port)->root_port.slot,
+		};
+	}
+	return count;
+}
+
 int machine_load(struct machine *machine)
 {
 	const struct options *options = machine->options;
-	const struct pci_windows windows = {
-		.mmio32 = machine->layout.mmio32,
-		.mmio64 = machine->layout.mmio64,
-		.io_start = LAYOUT_IO_START,
-		.io_end = LAYOUT_IO_END,
-	};
+	struct boot_slot slots[PCI_ACPI_SLOTS];
 	const struct boot_linux_options linux_options = {
 		.kernel_fd = machine->kernel_fd,
 		.initrd_fd = machine->initrd_fd,
@@ -112,15 +123,14 @@ int machine_load(struct machine *machine)
 		.kernel_path = options->kernel,
 		.initrd_path = options->initrd,
 	};
-	const struct boot_machine boot = {
+	struct boot_machine boot = {
 		.topology = options->topology,
 		.ecam_start = LAYOUT_ECAM_START,
 		.ecam_size = machine->ecam_size,
-		.mmio32 = windows.mmio32,
-		.mmio64 = windows.mmio64,
-		.io_start = windows.io_start,
-		.io_end = windows.io_end,
 		.serial = true,
+		.acpi_hotplug = machine->acpi != NULL,
+		.slots = slots,
+		.slot_count = list_slots(machine, slots),
 		.acpi = {
 			.pm_event = PM_PORT_EVENT,
 			.pm_control = PM_PORT_CONTROL,
@@ -133,8 +143,14 @@ int machine_load(struct machine *machine)
 		},
 	};
 	struct kvm_x86_entry entry;
-	int error = pci_assign(machine->root_bus, &windows);
+	struct pci_windows windows = { 0 };
+	int error = layout_assign(&machine->layout, machine->root_bus, &windows);
 
+	machine_claims_restart(machine);
+	boot.mmio32 = windows.mmio32;
+	boot.mmio64 = windows.mmio64;
+	boot.io_start = windows.io_start;
+	boot.io_end = windows.io_end;
 	if (error == 0)
 		error = boot_linux_load(&linux_options, &boot, machine->ram, &entry);
 	for (unsigned i = 0; error == 0 && i < machine->vcpu_count; i++)

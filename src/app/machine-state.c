@@ -41,6 +41,7 @@ void machine_pause(struct machine *machine, enum machine_state state)
 	}
 	stop_vcpus(machine);
 	machine->state = state;
+	machine_claims_follow(machine);
 	qmp_event(machine->qmp, "STOP", NULL);
 }
 
@@ -58,6 +59,7 @@ int machine_resume(struct machine *machine)
 	}
 	machine->state = MACHINE_RUNNING;
 	run_vcpus(machine);
+	machine_claims_follow(machine);
 	qmp_event(machine->qmp, "RESUME", NULL);
 	return 0;
 }
@@ -69,6 +71,7 @@ int machine_reset(struct machine *machine)
 
 	stop_vcpus(machine);
 	pci_bus_reset(machine->root_bus);
+	pci_acpi_reset(machine->acpi);
 	machine_unplug_after_reset(machine);
 	serial_reset(machine->serial);
 	rtc_reset(machine->rtc);
@@ -89,4 +92,5 @@ void machine_shut_down(struct machine *machine)
 {
 	stop_vcpus(machine);
 	machine->state = MACHINE_SHUTDOWN;
+	machine_claims_follow(machine);
 }

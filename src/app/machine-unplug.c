@@ -76,21 +76,28 @@ static void deadline_off(struct removal *removal)
 	removal->timer.fd = -1;
 }
 
+/* All functions behind a port, or one. */
+static int take_out_of(struct machine *machine, struct pci_function *port, const struct pci_function *only)
+{
+	struct takeout *takeout;
+	int error = takeout_start(machine, port->secondary, only, wake, machine, &takeout);
+
+	if (error)
+		return error_tried("take out what is behind %s", port->id);
+	takeout->next = machine->unplug->takeouts;
+	machine->unplug->takeouts = takeout;
+	return 0;
+}
+
 static void take_out(struct removal *removal)
 {
-	struct machine *machine = removal->machine;
-	struct takeout *takeout;
-
 	deadline_off(removal);
-	if (takeout_start(machine, removal->port->secondary, wake, machine, &takeout)) {
-		error_tried("take out what is behind %s", removal->port->id);
+	if (take_out_of(removal->machine, removal->port, NULL)) {
 		log_failure(error_get());
 		return;
 	}
 	pci_root_port_emptied(removal->port);
 	removal->wanted = removal->failed = false;
-	takeout->next = machine->unplug->takeouts;
-	machine->unplug->takeouts = takeout;
 }
 
 /* Tells everybody, with the cause in this thread's record. Every function of the slot stays. */
@@ -123,10 +130,14 @@ static void explain_silence(const struct removal *removal, enum pci_slot_state s
 	if (removal->machine->state != MACHINE_RUNNING)
 		error_add("it stands still (%s)", machine_state_name(removal->machine->state));
 	else if (state == PCI_SLOT_WAITING)
-		error_add(
-			"it has no driver at work for the hot-plug slot '%s' (pciehp in Linux), or is still "
-			"on its way there",
-			removal->port->id);
+		error_add("it has no driver at work for the hot-plug slot '%s' (acpiphp or pciehp in Linux), "
+			  "or "
+			  "is still on its way there",
+			  removal->port->id);
+	else if (state == PCI_SLOT_ASKED)
+		error_add("it has been asked, and does not react: its driver for the slot '%s' (acpiphp or "
+			  "pciehp in Linux), or the one for the device, may hang, or it has neither",
+			  removal->port->id);
 	else if (state == PCI_SLOT_LEAVING)
 		error_add("it has begun to: its driver for the device may hang");
 }
@@ -263,7 +274,6 @@ static int cannot_leave(void)
 
 static int start(struct removal *removal, const struct pci_function *function)
 {
-	const struct device_plan *plan = machine_device_plan(removal->machine, function);
 	int error;
 
 	if (!removal->port) {
@@ -272,8 +282,9 @@ static int start(struct removal *removal, const struct pci_function *function)
 		return cannot_leave();
 	}
 	if (is_pending(removal))
-		return error_set(EBUSY, "it is already in the process of unplug");
-	removal->seconds = plan ? plan->unplug_seconds : DEVICE_UNPLUG_SECONDS;
+		return error_set(EBUSY, "Device %s is already in the process of unplug",
+				 function->id ? function->id : vfio_pci_host_name(function));
+	removal->seconds = machine_device_plan(removal->machine, function)->unplug_seconds;
 	error = deadline_on(removal);
 	if (error)
 		return error;
@@ -285,14 +296,39 @@ static int start(struct removal *removal, const struct pci_function *function)
 	return 0;
 }
 
-int machine_unplug(struct machine *machine, struct pci_function *function)
+/* Without the guest. */
+static int tear_out(struct removal *removal)
+{
+	int error = removal->port
+			    ? pci_root_port_tear_out(removal->port)
+			    : error_set(ENOTSUP, "it sits on the root bus, where the guest would not notice");
+
+	if (error)
+		return cannot_leave();
+	take_out(removal);
+	return 0;
+}
+
+/* It has come before the function 0 of its slot, so that the guest does not know of it. */
+static bool is_unknown_to_guest(const struct pci_function *function)
+{
+	return pci_bus_bridge(function->bus) && !pci_bus_function(function->bus, PCI_DEVFN_OF(0, 0));
+}
+
+int machine_unplug(struct machine *machine, struct pci_function *function, bool force)
 {
 	char name[MACHINE_DEVICE_NAME_SIZE];
 	struct removal *removal;
-	int error = removal_of(machine, function, &removal);
+	int error;
 
+	if (is_unknown_to_guest(function))
+		return take_out_of(machine, pci_bus_bridge(function->bus), function);
+	error = removal_of(machine, function, &removal);
 	if (!error)
-		error = start(removal, function);
+		error = force ? tear_out(removal) : start(removal, function);
+	/* That one has words of its own, which clients know from QEMU. */
+	if (error == -EBUSY)
+		return error;
 	return error ? error_tried("remove %s", machine_device_name(function, name)) : 0;
 }
 
@@ -327,6 +363,37 @@ void machine_unplug_after_reset(struct machine *machine)
 		if (is_pending(removal))
 			take_out(removal);
 	}
+}
+
+static const struct removal *removal_pending(const struct machine *machine,
+					     const struct pci_function *function)
+{
+	const struct removal *removal = machine->unplug->removals;
+
+	while (removal && !(is_pending(removal) && removal->bus == function->bus))
+		removal = removal->next;
+	return removal;
+}
+
+bool machine_unplug_progress(const struct machine *machine, const struct pci_function *function,
+			     struct machine_unplug_progress *ret_progress)
+{
+	static const char *const phases[] = {
+		[PCI_SLOT_IDLE] = "asked",	[PCI_SLOT_WAITING] = "waiting",
+		[PCI_SLOT_ASKED] = "asked",	[PCI_SLOT_LEAVING] = "leaving",
+		[PCI_SLOT_REFUSED] = "leaving", [PCI_SLOT_RELEASED] = "leaving",
+	};
+	const struct removal *removal = removal_pending(machine, function);
+	struct itimerspec left = { 0 };
+
+	if (!removal)
+		return false;
+	(void)timerfd_gettime(removal->timer.fd, &left);
+	*ret_progress = (struct machine_unplug_progress){
+		.phase = phases[pci_root_port_slot(removal->port)],
+		.seconds_left = (unsigned)left.it_value.tv_sec + (left.it_value.tv_nsec > 0),
+	};
+	return true;
 }
 
 int machine_unplug_create(struct machine *machine)

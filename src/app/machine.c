@@ -154,17 +154,24 @@ static int create_platform(struct machine *machine)
 	return error;
 }
 
-static int attach_device(struct machine *machine, const struct device_plan *plan)
+struct device_handles machine_device_handles(struct machine *machine)
 {
-	const struct device_handles handles = {
+	return (struct device_handles){
 		.port = {
 			.machine_lock = &machine->lock,
+			.mmio = machine->mmio,
 			.signals = signals_handle(&machine->signals),
+			.acpi = machine->acpi,
 			.slot_changed = machine_unplug_slot_changed,
 			.opaque = machine,
 		},
 		.vfio = machine->vfio,
 	};
+}
+
+static int attach_device(struct machine *machine, struct device_plan *plan)
+{
+	const struct device_handles handles = machine_device_handles(machine);
 	struct pci_bus *bus = pci_bus_find(machine->root_bus, plan->bus);
 	struct pci_function *function;
 	int error;
@@ -178,25 +185,38 @@ static int attach_device(struct machine *machine, const struct device_plan *plan
 	error = pci_bus_attach(bus, plan->devfn, function);
 	if (error < 0)
 		function->ops->destroy(function);
+	else
+		plan->function = function;
 	return error;
 }
 
-static void show_progress(void *opaque, uint64_t done, uint64_t total)
+static bool show_progress(void *opaque, uint64_t done, uint64_t total)
 {
 	char part[32], whole[32];
 
 	machine_die_if_signalled(opaque);
 	log_info("guest memory: %s of %s faulted in", text_size(done, part, sizeof(part)),
 		 text_size(total, whole, sizeof(whole)));
+	return true;
 }
 
 /* Faulted in on all processors first, memory is pinned much faster than by the kernel's own single thread. */
 static int populate(struct machine *machine)
 {
 	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+	int error = mem_ram_populate(machine->ram, processors > 0 ? (unsigned)processors : 1, show_progress,
+				     machine);
 
-	return mem_ram_populate(machine->ram, processors > 0 ? (unsigned)processors : 1, show_progress,
-				machine);
+	machine->populated = error == 0;
+	return error;
+}
+
+/* Once the guest knows of slots: there is a power management by then. */
+static void raise_gpe(void *opaque)
+{
+	struct machine *machine = opaque;
+
+	pm_gpe(machine->pm, BOOT_ACPI_SLOTS_GPE);
 }
 
 static int create_devices(struct machine *machine)
@@ -215,25 +235,28 @@ static int create_devices(struct machine *machine)
 	int error = pci_bus_create_root(&machine->lock, "pcie.0", &machine->root_bus);
 
 	signals_init(&machine->signals, machine->vm);
-	for (unsigned i = 0; i < machine->plan_count; i++)
-		ports += !machine->plans[i].kind->host_device;
+	for (const struct device_plan *plan = machine->plans; plan; plan = plan->next)
+		ports += !plan->kind->host_device;
 	machine->ecam_size = layout_ecam_size(ports);
 	if (error == 0)
 		error = pci_host_bridge_create(machine->root_bus, machine->mmio, machine->pio,
 					       LAYOUT_ECAM_START, machine->ecam_size, &machine->host_bridge);
 	if (error == 0)
 		error = vfio_create(&vfio_handles, &machine->vfio);
+	if (error == 0 && !machine->options->native_hotplug)
+		error = pci_acpi_create(machine->pio, BOOT_ACPI_SLOTS_PORT, raise_gpe, machine,
+					&machine->acpi);
 	/* Ports first: the buses that the others sit on. */
-	for (unsigned i = 0; error == 0 && i < machine->plan_count; i++) {
-		pinned = pinned || machine->plans[i].kind->host_device;
-		if (!machine->plans[i].kind->host_device)
-			error = attach_device(machine, &machine->plans[i]);
+	for (struct device_plan *plan = machine->plans; error == 0 && plan; plan = plan->next) {
+		pinned = pinned || plan->kind->host_device;
+		if (!plan->kind->host_device)
+			error = attach_device(machine, plan);
 	}
 	if (error == 0 && pinned)
 		error = populate(machine);
-	for (unsigned i = 0; error == 0 && i < machine->plan_count; i++) {
-		if (machine->plans[i].kind->host_device)
-			error = attach_device(machine, &machine->plans[i]);
+	for (struct device_plan *plan = machine->plans; error == 0 && plan; plan = plan->next) {
+		if (plan->kind->host_device)
+			error = attach_device(machine, plan);
 	}
 	return error == 0 ? pci_bus_validate(machine->root_bus) : error;
 }
@@ -245,7 +268,11 @@ static int create_all(struct machine *machine)
 	if (error == 0)
 		error = loop_create(&machine->loop);
 	if (error == 0)
+		error = machine_plug_create(machine);
+	if (error == 0)
 		error = machine_unplug_create(machine);
+	if (error == 0)
+		error = machine_claims_create(machine);
 	if (error == 0)
 		error = machine_watch(machine);
 	if (error == 0)
@@ -328,11 +355,14 @@ int machine_destroy(struct machine *machine)
 	if (!machine)
 		return 0;
 	destroy_vcpus(machine);
+	machine_plug_destroy(machine);
 	machine_unplug_destroy(machine);
+	machine_claims_destroy(machine);
 	if (machine->host_bridge)
 		pci_host_bridge_destroy(machine->host_bridge);
 	if (machine->root_bus)
 		pci_bus_destroy(machine->root_bus); /* the assigned devices with it */
+	pci_acpi_destroy(machine->acpi);
 	if (machine->vfio)
 		vfio_destroy(machine->vfio);
 	i8042_destroy(machine->i8042);
@@ -350,9 +380,8 @@ int machine_destroy(struct machine *machine)
 	close_fd(machine->initrd_fd);
 	close_fd(machine->kvm_fd);
 	error = broker_stop(machine->broker);
-	for (unsigned i = 0; i < machine->plan_count; i++)
-		device_plan_free(&machine->plans[i]);
-	free(machine->plans);
+	while (machine->plans)
+		machine_plan_drop(machine, machine->plans);
 	lock_fini(&machine->lock);
 	free(machine);
 	return error;

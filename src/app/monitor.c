@@ -113,6 +113,12 @@ static int query_pci(void *opaque, struct json_object *arguments, struct qmp_ans
 	return 0;
 }
 
+static int query_vfio(void *opaque, struct json_object *arguments, struct qmp_answer *answer)
+{
+	answer->value = monitor_vfio(opaque);
+	return 0;
+}
+
 static int query_machines(void *opaque, struct json_object *arguments, struct qmp_answer *answer)
 {
 	struct json_object *q35 = json_object_new_object();
@@ -163,6 +169,24 @@ static int quit(void *opaque, struct json_object *arguments, struct qmp_answer *
 	return 0;
 }
 
+static const struct qmp_argument device_add_arguments[] = {
+	{ "driver", QMP_TYPE_STRING, false }, { NULL, QMP_TYPE_STRING, true }, /* the device's properties */
+};
+
+static const struct qmp_argument device_del_arguments[] = {
+	{ "id", QMP_TYPE_STRING, false },
+	{ "force", QMP_TYPE_BOOL, true },
+};
+
+static const struct qmp_argument typename_argument[] = {
+	{ "typename", QMP_TYPE_STRING, false },
+};
+
+static const struct qmp_argument list_types_arguments[] = {
+	{ "implements", QMP_TYPE_STRING, true },
+	{ "abstract", QMP_TYPE_BOOL, true },
+};
+
 static const struct qmp_command commands[] = {
 	{ "query-status", "whether the guest runs", NULL, 0, true, query_status },
 	{ "query-name", "the name that -name gave the VM", NULL, 0, true, query_name },
@@ -170,7 +194,17 @@ static const struct qmp_command commands[] = {
 	{ "query-kvm", "whether KVM is used: it always is", NULL, 0, true, query_kvm },
 	{ "query-cpus-fast", "vCPUs, their threads and their places", NULL, 0, true, query_cpus_fast },
 	{ "query-pci", "buses and devices as the guest has set them up", NULL, 0, true, query_pci },
+	{ "query-vfio", "assigned devices: BARs, interrupts, resets, DMA, and who uses them", NULL, 0, true,
+	  query_vfio },
 	{ "query-machines", "the machines that handfast can be", NULL, 0, true, query_machines },
+	{ "device-list-properties", "the properties that a device can be given", typename_argument,
+	  COUNT(typename_argument), false, monitor_device_list_properties },
+	{ "qom-list-types", "the types of devices and other things that there are", list_types_arguments,
+	  COUNT(list_types_arguments), false, monitor_qom_list_types },
+	{ "device_add", "plugs a device in", device_add_arguments, COUNT(device_add_arguments), false,
+	  monitor_device_add },
+	{ "device_del", "has the guest let go of a device", device_del_arguments, COUNT(device_del_arguments),
+	  false, monitor_device_del },
 	{ "stop", "stops the guest", NULL, 0, false, stop },
 	{ "cont", "lets it go on, or begin", NULL, 0, false, cont },
 	{ "system_reset", "resets the machine", NULL, 0, false, system_reset },
@@ -186,35 +220,11 @@ static const struct qmp_event events[] = {
 	{ "SHUTDOWN", "the VM ends" },
 	{ "DEVICE_DELETED", "a device has left, and could be opened by somebody else now" },
 	{ "DEVICE_UNPLUG_GUEST_ERROR", "the guest does not let go of a device" },
+	{ "VFIO_DMA_PROGRESS", "how far guest memory is with becoming a device's too" },
 	{ "VFIO_DEVICE_ERROR", "an assigned device has failed" },
 };
 
 const struct qmp_table monitor_table = { commands, COUNT(commands), events, COUNT(events) };
-
-/* A device without a name is known by its path alone, as in QEMU. */
-static struct json_object *which_device(const char *id)
-{
-	struct json_object *data = json_object_new_object();
-
-	if (id)
-		add_text(data, "device", id);
-	add_text(data, "path", id ? id : "");
-	return data;
-}
-
-static void device_deleted(void *opaque, const char *id)
-{
-	const struct machine *machine = opaque;
-
-	qmp_event(machine->qmp, "DEVICE_DELETED", which_device(id));
-}
-
-static void device_stays(void *opaque, const char *id, const struct error *why)
-{
-	const struct machine *machine = opaque;
-
-	qmp_event(machine->qmp, "DEVICE_UNPLUG_GUEST_ERROR", which_device(id));
-}
 
 /* There is no password: who reaches the address has the VM. */
 static void warn_of_tcp(const struct options_chardev *socket)
@@ -229,10 +239,9 @@ static void warn_of_tcp(const struct options_chardev *socket)
 int monitor_start(struct machine *machine)
 {
 	const struct options *options = machine->options;
-	const struct machine_unplug_events unplugged = { device_deleted, device_stays, machine };
 	int error = qmp_create(machine->loop, &monitor_table, machine, &machine->qmp);
 
-	machine_unplug_listen(machine, &unplugged);
+	monitor_devices_listen(machine);
 	for (unsigned i = 0; error == 0 && i < options->monitor_count; i++) {
 		const struct options_chardev *socket = options->monitors[i].socket;
 

@@ -19,10 +19,8 @@ static int set_fast_unplug(struct options *options, bool on)
 
 static int set_acpi_hotplug(struct options *options, bool on)
 {
-	if (!on)
-		return 0;
-	error_set(ENOTSUP, "hot-plug by ACPI is not there yet; ports do it natively");
-	return error_try("off instead of on, or leave it out");
+	options->native_hotplug = !on;
+	return 0;
 }
 
 static const struct {

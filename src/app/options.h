@@ -35,7 +35,8 @@ struct options {
 	uint64_t memory; /* bytes */
 	bool prealloc;
 	bool dump_guest_core;
-	bool fast_unplug; /* of all ports */
+	bool fast_unplug;    /* of all ports */
+	bool native_hotplug; /* slots are not plugged by ACPI, whatever the guest knows of */
 	struct kvm_topology topology;
 	bool pmu;
 	const char *kernel; /* these point into argv */

@@ -12,6 +12,7 @@
 
 struct takeout_device {
 	struct pci_function *function; /* gone once it is done */
+	struct device_plan *plan;      /* leaving, until takeout_finish() */
 	char name[MACHINE_DEVICE_NAME_SIZE];
 	char *id;     /* NULL: it has none */
 	bool managed; /* to be given back to the host */
@@ -34,14 +35,14 @@ struct takeout {
 };
 
 /*
- * Takes all functions off the bus, closes their devices and gives back to the host those of managed=on. The
- * guest has let go of them. wake is called when takeout->done has been set; takeout_finish() is next. Errors:
- * ENOMEM, and nothing has happened.
+ * Takes all functions off the bus, or only one of them, closes their devices and gives back to the host those
+ * of managed=on. The guest has let go of them. wake is called when takeout->done has been set;
+ * takeout_finish() is next. Errors: ENOMEM, and nothing has happened.
  */
-int takeout_start(struct machine *machine, struct pci_bus *bus, void (*wake)(void *opaque), void *opaque,
-		  struct takeout **ret_takeout);
-/* Waits until it is done, and says what came of it. Who wants the words of it reads them before
- * takeout_free(). */
+int takeout_start(struct machine *machine, struct pci_bus *bus, const struct pci_function *only,
+		  void (*wake)(void *opaque), void *opaque, struct takeout **ret_takeout);
+/* Waits until it is done, says what came of it, and drops the plans. Who wants the words of it reads them
+ * before takeout_free(). */
 void takeout_finish(struct takeout *takeout);
 void takeout_free(struct takeout *takeout);
 

@@ -39,24 +39,30 @@ static void *work(void *opaque)
 
 static int note(struct takeout *takeout, struct pci_function *function)
 {
-	const struct device_plan *plan = machine_device_plan(takeout->machine, function);
+	struct device_plan *plan = machine_device_plan(takeout->machine, function);
 	struct takeout_device *device = &takeout->device[takeout->count];
 
-	*device = (struct takeout_device){ .function = function, .managed = plan && plan->managed };
+	*device = (struct takeout_device){ .function = function, .plan = plan, .managed = plan->managed };
 	if (function->id) {
 		device->id = strdup(function->id);
 		if (!device->id)
 			return error_sys(ENOMEM, "taking %s out", function->id);
 	}
 	machine_device_name(function, device->name);
-	if (plan)
-		device->host = plan->host.bdf;
+	device->host = plan->host.bdf;
 	takeout->count++;
 	return 0;
 }
 
-int takeout_start(struct machine *machine, struct pci_bus *bus, void (*wake)(void *opaque), void *opaque,
-		  struct takeout **ret_takeout)
+static void detach(struct takeout_device *device)
+{
+	pci_function_detach(device->function);
+	device->plan->function = NULL;
+	device->plan->leaving = true;
+}
+
+int takeout_start(struct machine *machine, struct pci_bus *bus, const struct pci_function *only,
+		  void (*wake)(void *opaque), void *opaque, struct takeout **ret_takeout)
 {
 	struct takeout *takeout = calloc(1, sizeof(*takeout));
 	int error = 0;
@@ -70,7 +76,7 @@ int takeout_start(struct machine *machine, struct pci_bus *bus, void (*wake)(voi
 	for (unsigned i = PCI_FUNCTIONS; i-- > 0 && !error;) {
 		struct pci_function *function = pci_bus_function(bus, PCI_DEVFN_OF(0, i));
 
-		if (function)
+		if (function && (!only || only == function))
 			error = note(takeout, function);
 	}
 	if (error) {
@@ -78,7 +84,7 @@ int takeout_start(struct machine *machine, struct pci_bus *bus, void (*wake)(voi
 		return error;
 	}
 	for (unsigned i = 0; i < takeout->count; i++)
-		pci_function_detach(takeout->device[i].function);
+		detach(&takeout->device[i]);
 	*ret_takeout = takeout;
 	takeout->threaded = pthread_create(&takeout->thread, NULL, work, takeout) == 0;
 	if (!takeout->threaded)
@@ -105,8 +111,10 @@ void takeout_finish(struct takeout *takeout)
 {
 	if (takeout->threaded)
 		pthread_join(takeout->thread, NULL);
-	for (unsigned i = 0; i < takeout->count; i++)
+	for (unsigned i = 0; i < takeout->count; i++) {
 		say(&takeout->device[i]);
+		machine_plan_drop(takeout->machine, takeout->device[i].plan);
+	}
 }
 
 void takeout_free(struct takeout *takeout)

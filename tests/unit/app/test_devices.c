@@ -22,11 +22,13 @@ static int place(struct plans *plans, const char *const *arguments)
 
 	*plans = (struct plans){ 0 };
 	for (; error == 0 && arguments[plans->count];) {
-		error = device_plan_read(arguments[plans->count], &plans->plans[plans->count]);
-		if (error == 0)
-			plans->count++;
+		struct device_plan *plan = &plans->plans[plans->count];
+
+		error = device_plan_read(arguments[plans->count], plan);
+		if (error == 0 && plans->count++ > 0)
+			plan[-1].next = plan;
 	}
-	return error == 0 ? device_plans_place(plans->plans, plans->count) : error;
+	return error == 0 ? device_plans_place(plans->plans) : error;
 }
 
 static void free_plans(struct plans *plans)
@@ -50,9 +52,10 @@ static void test_addr_forms(void **state)
 		const char *text;
 		uint8_t devfn;
 	} good[] = {
-		{ "0x3", 0x18 }, { "3", 0x18 },	   { "05", 0x28 },     { "0x03.0x0", 0x18 },
-		{ "8.2", 0x42 }, { "1f.3", 0xfb }, { "0x1f.7", 0xff }, { "0x10.4", 0x84 },
-		{ "0", 0 },	 { "0xA", 0x50 },
+		{ "0x3", 0x18 }, { "3", 0x18 },		{ "05", 0x28 },	      { "0x03.0x0", 0x18 },
+		{ "8.2", 0x42 }, { "1f.3", 0xfb },	{ "0x1f.7", 0xff },   { "0x10.4", 0x84 },
+		{ "0", 0 },	 { "0xA", 0x50 },	{ "00000003", 0x18 }, { "0000000000.0000000002", 2 },
+		{ "00", 0 },	 { "0x0000003", 0x18 },
 	};
 	static const char *const bad[] = { "",	    ".",	   ".0x5", "3.",	   "0x111", "0x20",
 					   "0x1.8", "0x1.0x2.0x3", "1g",   "0000:1a:00.3", "10",    "12.0",
@@ -65,6 +68,19 @@ static void test_addr_forms(void **state)
 	}
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		assert_int_equal(device_addr_parse(bad[i], &devfn), -EINVAL);
+}
+
+/* What is empty is not a name that was not found. */
+static void test_empty_words(void **state)
+{
+	struct device_plan plan;
+
+	assert_int_equal(device_plan_read("vfio-pci,host=01:00.0,id=", &plan), -EINVAL);
+	assert_string_equal(error_get()->because, "its id is empty");
+	assert_string_equal(error_get()->remedy, "id=NAME, or leave id= out");
+	assert_int_equal(device_plan_read("vfio-pci,host=01:00.0,bus=", &plan), -EINVAL);
+	assert_string_equal(error_get()->because, "its bus is empty");
+	assert_string_equal(error_get()->remedy, "bus=pcie.0, the id of a pcie-root-port, or leave bus= out");
 }
 
 static void test_ambiguous_addr_says_how_to_write_it(void **state)
@@ -135,6 +151,8 @@ static void test_who_may_leave(void **state)
 	free_plans(&plans);
 	assert_int_equal(place(&plans, no_time), -EINVAL);
 	assert_string_equal(error_get()->because, "unplug-timeout=0 leaves the guest no time");
+	assert_string_equal(error_get()->remedy,
+			    "unplug-timeout=30, or leave it out: that is what it is then");
 	free_plans(&plans);
 }
 
@@ -215,7 +233,7 @@ static int find(struct plans *plans, const char *const *arguments)
 
 	for (unsigned i = 0; error == 0 && i < plans->count; i++)
 		error = device_plan_find(&plans->plans[i], NULL);
-	return error == 0 ? device_plans_check_hosts(plans->plans, plans->count) : error;
+	return error == 0 ? device_plans_check_hosts(plans->plans) : error;
 }
 
 static void test_named_by_a_path(void **state)
@@ -252,11 +270,11 @@ static void test_refusals_once_they_are_found(void **state)
 		{ { "vfio-pci,host=01:00.0", "vfio-pci,sysfsdev=/sys/pci" },
 		  -EEXIST,
 		  "assign 0000:01:00.0 twice",
-		  "another -device takes it already" },
+		  "vfio-pci 0000:01:00.0 has it already" },
 		{ { "vfio-pci,sysfsdev=/sys/mdev", "vfio-pci,sysfsdev=/sys/mdev2" },
 		  -EEXIST,
 		  "assign 83b8f4f2-509f-382f-3c1e-e6bfe0fa1001 twice",
-		  "another -device takes it already" },
+		  "vfio-pci 83b8f4f2-509f-382f-3c1e-e6bfe0fa1001 has it already" },
 		{ { "vfio-pci,sysfsdev=/sys/mdev,managed=on" },
 		  -EINVAL,
 		  "assign 83b8f4f2-509f-382f-3c1e-e6bfe0fa1001",
@@ -331,7 +349,7 @@ static void test_refusals(void **state)
 		  "Duplicate device ID 'a'" },
 		{ { "vfio-pci,host=01:00.0,id=a", "vfio-pci,host=0000:01:00.0,id=b" },
 		  -EEXIST,
-		  "another -device takes it already" },
+		  "vfio-pci 'a' has it already" },
 		{ { "vfio-pci,host=01:00.0,addr=0" },
 		  -EEXIST,
 		  "slot 0 of bus 'pcie.0' is the host bridge's" },
@@ -372,10 +390,110 @@ static void test_a_full_root_bus(void **state)
 	assert_refused(arguments, -ENOSPC, "bus 'pcie.0' has no free slot");
 }
 
+/* Plugs a device into a machine of three ports: pcie.1 is free, in pcie.2 is a pair of functions, pcie.3
+ * cannot be plugged. */
+static int plug(const char *argument, char ret_place[64])
+{
+	static const char *const arguments[] = {
+		"pcie-root-port,id=pcie.1",
+		"pcie-root-port,id=pcie.2",
+		"pcie-root-port,id=pcie.3,hotplug=off",
+		"vfio-pci,host=01:00.0,id=disk,bus=pcie.2,multifunction=on,addr=0x0",
+		"vfio-pci,host=01:00.1,id=net,bus=pcie.2,addr=0x0.0x1",
+		NULL,
+	};
+	struct pci_function attached;
+	struct device_plan plan;
+	struct plans plans;
+	int error;
+
+	assert_int_equal(place(&plans, arguments), 0);
+	for (unsigned i = 0; i < plans.count; i++)
+		plans.plans[i].function = &attached;
+	/* Two more, one of them on its way in, the other on its way out. */
+	assert_int_equal(device_plan_read("vfio-pci,host=01:00.2,id=in,bus=pcie.1,addr=0.1", &plans.plans[5]),
+			 0);
+	if (strstr(argument, "beside")) {
+		plans.plans[4].next = &plans.plans[5];
+		plans.plans[5].function = strstr(argument, "ready") ? &attached : NULL;
+		plans.plans[5].leaving = strstr(argument, "leaving");
+	}
+	plans.count++;
+	assert_int_equal(device_plan_read(argument, &plan), 0);
+	error = device_plan_place_plugged(plans.plans, &plan);
+	if (error == 0)
+		snprintf(ret_place, 64, "%s %u.%u", plan.bus, plan.devfn >> 3, plan.devfn & 7);
+	device_plan_free(&plan);
+	free_plans(&plans);
+	return error;
+}
+
+static void test_plugging(void **state)
+{
+	static const struct {
+		const char *argument;
+		int error;
+		const char *because; /* or where it is */
+		const char *remedy;
+	} cases[] = {
+		{ "vfio-pci,host=02:00.0,id=a,bus=pcie.1", 0, "pcie.1 0.0", NULL },
+		{ "vfio-pci,host=02:00.0,id=a,bus=pcie.1,addr=0x0", 0, "pcie.1 0.0", NULL },
+		{ "vfio-pci,host=02:00.0,bus=pcie.1,addr=0.3", 0, "pcie.1 0.3", NULL },
+		{ "vfio-pci,host=02:00.0,id=beside-ready,bus=pcie.1,multifunction=on", 0, "pcie.1 0.0",
+		  NULL },
+		{ "vfio-pci,host=02:00.0,id=beside,bus=pcie.1,addr=0.2", 0, "pcie.1 0.2", NULL },
+		{ "vfio-pci,host=02:00.0,id=beside-ready,bus=pcie.1", -EINVAL,
+		  "vfio-pci 'in' is a function of the same slot, and this one does not say that there are "
+		  "others",
+		  "multifunction=on" },
+		{ "vfio-pci,host=02:00.0,id=beside,bus=pcie.1,multifunction=on", -EBUSY,
+		  "vfio-pci 'in', of the same slot, is not ready yet, and function 0 comes last",
+		  "once its device_add has been answered" },
+		{ "vfio-pci,host=02:00.0,id=beside-leaving,bus=pcie.1,addr=0.1", -EEXIST,
+		  "slot 0 function 1 of bus 'pcie.1' is taken by vfio-pci 'in', which is on its way out",
+		  "unplug something first, or start the VM with more ports: -device pcie-root-port,id=NAME "
+		  "(no port "
+		  "is free)" },
+		{ "vfio-pci,host=02:00.0,id=a,bus=pcie.1,addr=0x1", -EINVAL,
+		  "bus 'pcie.1' is a PCI Express port's and has slot 0 only", "addr=0x0" },
+		{ "vfio-pci,host=02:00.0,id=a,bus=pcie.2", -EEXIST,
+		  "slot 0 function 0 of bus 'pcie.2' is taken by vfio-pci 'disk'",
+		  "one of the ports that are free: bus=pcie.1" },
+		{ "vfio-pci,host=02:00.0,id=a,bus=pcie.2,addr=0.2", -EBUSY,
+		  "function 0 of bus 'pcie.2' is there already, vfio-pci 'disk': the guest looks for no more",
+		  "unplug what is there, and plug function 0 last\none of the ports that are free: "
+		  "bus=pcie.1" },
+		{ "vfio-pci,host=02:00.0,id=a", -ENOTSUP, "Bus 'pcie.0' does not support hotplugging",
+		  "one of the ports that are free: bus=pcie.1" },
+		{ "vfio-pci,host=02:00.0,id=a,bus=pcie.3", -ENOTSUP,
+		  "Bus 'pcie.3' does not support hotplugging", "one of the ports that are free: bus=pcie.1" },
+		{ "vfio-pci,host=02:00.0,id=a,bus=nobus", -ENOENT, "Bus 'nobus' not found",
+		  "one of the ports that are free: bus=pcie.1" },
+		{ "vfio-pci,host=02:00.0,id=disk,bus=pcie.1", -EEXIST, "Duplicate device ID 'disk'",
+		  "give each device an id= of its own" },
+		{ "vfio-pci,host=02:00.0,id=pcie.2,bus=pcie.1", -EEXIST, "Duplicate device ID 'pcie.2'",
+		  "give each device an id= of its own" },
+		{ "vfio-pci,host=01:00.0,id=a,bus=pcie.1", -EEXIST, "vfio-pci 'disk' has it already",
+		  "name each device of the host once" },
+		{ "pcie-root-port,id=more", -EINVAL, "Device 'pcie-root-port' does not support hotplugging",
+		  "give it to handfast at its start, by -device" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char place_of[64] = "";
+
+		assert_int_equal(plug(cases[i].argument, place_of), cases[i].error);
+		assert_string_equal(cases[i].error ? error_get()->because : place_of, cases[i].because);
+		if (cases[i].remedy)
+			assert_string_equal(error_get()->remedy, cases[i].remedy);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_addr_forms),
+		cmocka_unit_test(test_empty_words),
 		cmocka_unit_test(test_ambiguous_addr_says_how_to_write_it),
 		cmocka_unit_test(test_the_mission_s_own_command_line),
 		cmocka_unit_test(test_places_what_has_no_addr),
@@ -386,6 +504,7 @@ int main(void)
 		cmocka_unit_test(test_refusals_once_they_are_found),
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_a_full_root_bus),
+		cmocka_unit_test(test_plugging),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

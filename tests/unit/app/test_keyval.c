@@ -68,6 +68,7 @@ static void test_refuses_unknown_keys_by_name(void **state)
 			    "-device thing: handfast does not support 'vga' yet: there is none");
 	assert_int_equal(check_text("id=a,id=b"), -EINVAL);
 	assert_string_equal(error_get()->because, "-device thing has the key 'id' twice");
+	assert_string_equal(error_get()->remedy, "leave one id= out");
 }
 
 static void test_too_many_elements(void **state)

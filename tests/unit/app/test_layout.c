@@ -2,9 +2,11 @@
 #include "unit.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "app/layout.h"
 #include "base/error.h"
+#include "pci/root_port.h"
 
 #define GIB	   (UINT64_C(1) << 30)
 #define HOLE_START UINT64_C(0xfd00000000)
@@ -96,6 +98,61 @@ static void test_memory_goes_around_amds_hole(void **state)
 		assert_sound(&layout, sizes[i], bits(48));
 		/* Not in the little that is left below the hole. */
 		assert_int_equal(layout.mmio64.size, 1024 * GIB);
+	}
+}
+
+/* The host's processor, RAM, a BAR; whether it has a place, and above which address. */
+static void test_large_bars(void **state)
+{
+	static const struct {
+		unsigned phys_bits;
+		uint64_t ram, bar;
+		bool fits;
+		uint64_t above;
+	} cases[] = {
+		{ 40, 256 * MIB, 256 * GIB, true, 4 * GIB },
+		{ 40, 256 * MIB, 512 * GIB, false, 0 },
+		{ 48, 256 * MIB, 256 * GIB, true, 4 * GIB },
+		{ 48, 256 * MIB, 512 * GIB, true, HOLE_END },
+		{ 41, 256 * MIB, 1024 * GIB, true, HOLE_END },
+		{ 48, 1200 * GIB, 512 * GIB, true, HOLE_END },
+		{ 48, 1200 * GIB, 1024 * GIB, true, 2 * HOLE_END },
+		{ 41, 1200 * GIB, 1024 * GIB, false, 0 },
+		{ 52, 256 * MIB, 2048 * GIB, false, 0 },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct pci_root_port_options options = { .id = "port", .pref64_reserve = cases[i].bar };
+		struct pci_root_port_handles handles = { 0 };
+		struct pci_windows windows;
+		struct pci_function *port;
+		struct pci_bus *root;
+		struct layout layout;
+		struct lock lock;
+		int error;
+
+		lock_init(&lock);
+		handles.machine_lock = &lock;
+		assert_int_equal(mem_bus_create(&lock, &handles.mmio), 0);
+		assert_int_equal(layout_make(cases[i].ram, bits(cases[i].phys_bits), &layout), 0);
+		assert_int_equal(pci_bus_create_root(&lock, "pcie.0", &root), 0);
+		assert_int_equal(pci_root_port_create(&handles, &options, &port), 0);
+		assert_int_equal(pci_bus_attach(root, PCI_DEVFN_OF(2, 0), port), 0);
+		error = layout_assign(&layout, root, &windows);
+		assert_int_equal(error, cases[i].fits ? 0 : -ENOSPC);
+		/* The hole is named where it is what is in the way. */
+		if (!cases[i].fits)
+			assert_true(!strstr(error_get()->because, "it ends at AMD's hole below 1 TiB") ==
+				    (cases[i].phys_bits != 40));
+		if (cases[i].fits) {
+			layout.mmio64 = windows.mmio64;
+			assert_sound(&layout, cases[i].ram, bits(cases[i].phys_bits));
+			assert_true(windows.mmio64.start >= cases[i].above);
+			assert_true(windows.mmio64.size <= 1024 * GIB);
+		}
+		pci_bus_destroy(root);
+		mem_bus_destroy(handles.mmio);
+		lock_fini(&lock);
 	}
 }
 
@@ -241,6 +298,7 @@ int main(void)
 		cmocka_unit_test(test_small_guests_are_one_block),
 		cmocka_unit_test(test_memory_goes_around_the_pci_hole),
 		cmocka_unit_test(test_memory_goes_around_amds_hole),
+		cmocka_unit_test(test_large_bars),
 		cmocka_unit_test(test_too_much_for_the_address_width),
 		cmocka_unit_test(test_memory_goes_around_what_is_reserved),
 		cmocka_unit_test(test_the_first_mib),

@@ -103,8 +103,10 @@ static const struct pci_function_ops fake_ops = {
 	.destroy = fake_destroy,
 };
 
-static struct pci_function *add(struct pci_bus *bus, unsigned slot, unsigned number, const char *id)
+/* With a plan that says managed=on for function 0, and one second. */
+static struct pci_function *add_at(struct machine *machine, const char *bus, uint8_t devfn, const char *id)
 {
+	struct device_plan *plan = calloc(1, sizeof(*plan));
 	struct pci_function *function = calloc(1, sizeof(*function));
 
 	assert_non_null(function);
@@ -112,8 +114,22 @@ static struct pci_function *add(struct pci_bus *bus, unsigned slot, unsigned num
 	function->driver = "vfio-pci";
 	function->id = strdup(id);
 	function->multifunction = true;
-	assert_int_equal(pci_bus_attach(bus, PCI_DEVFN_OF(slot, number), function), 0);
+	assert_int_equal(pci_bus_attach(pci_bus_find(machine->root_bus, bus), devfn, function), 0);
+	assert_non_null(plan);
+	*plan = (struct device_plan){
+		.function = function,
+		.managed = (devfn & 7) == 0,
+		.unplug_seconds = 1,
+		.host = host_id_of((struct bdf){ .bus = 0x1a }),
+	};
+	machine_plan_add(machine, plan);
 	return function;
+}
+
+/* Behind the port. */
+static struct pci_function *add(struct machine *machine, unsigned number, const char *id)
+{
+	return add_at(machine, "pcie.1", PCI_DEVFN_OF(0, number), id);
 }
 
 static void on_deleted(void *opaque, const char *id)
@@ -127,7 +143,6 @@ static void on_failed(void *opaque, const char *id, const struct error *why)
 	error_load(why);
 }
 
-static struct device_plan plans[2];
 static struct pci_function *port;
 
 /* Behind the port: one device, its plan says managed=on and one second. */
@@ -152,24 +167,18 @@ static int set_up(void **state)
 	assert_int_equal(loop_create(&machine->loop), 0);
 	assert_int_equal(machine_unplug_create(machine), 0);
 	machine_unplug_listen(machine, &events);
+	assert_int_equal(mem_bus_create(&machine->lock, &machine->mmio), 0);
 	assert_int_equal(pci_bus_create_root(&machine->lock, "pcie.0", &machine->root_bus), 0);
 	handles = (struct pci_root_port_handles){
 		.machine_lock = &machine->lock,
+		.mmio = machine->mmio,
 		.signals = signals_handle(&machine->signals),
 		.slot_changed = machine_unplug_slot_changed,
 		.opaque = machine,
 	};
 	assert_int_equal(pci_root_port_create(&handles, &options, &port), 0);
 	assert_int_equal(pci_bus_attach(machine->root_bus, PORT, port), 0);
-	plans[0] = (struct device_plan){
-		.bus = (char *)"pcie.1",
-		.managed = true,
-		.unplug_seconds = 1,
-		.host = host_id_of((struct bdf){ .bus = 0x1a }),
-	};
-	machine->plans = plans;
-	machine->plan_count = 1;
-	add(port->secondary, 0, 0, "disk");
+	add(machine, 0, "disk");
 	*state = machine;
 	return 0;
 }
@@ -179,7 +188,10 @@ static int tear_down(void **state)
 	struct machine *machine = *state;
 
 	machine_unplug_destroy(machine);
+	while (machine->plans)
+		machine_plan_drop(machine, machine->plans);
 	pci_bus_destroy(machine->root_bus);
+	mem_bus_destroy(machine->mmio);
 	loop_destroy(machine->loop);
 	lock_fini(&machine->lock);
 	free(machine);
@@ -234,14 +246,22 @@ static struct pci_function *disk(void)
 
 static void an_orderly_removal(void **state)
 {
+	struct machine_unplug_progress progress;
 	struct machine *machine = *state;
 
 	guest(machine, SHINE);
-	assert_int_equal(machine_unplug(machine, disk()), 0);
+	assert_false(machine_unplug_progress(machine, disk(), &progress));
+	assert_int_equal(machine_unplug(machine, disk(), false), 0);
 	assert_int_equal(seen.messages, 1);
-	assert_int_equal(machine_unplug(machine, disk()), -EBUSY);
-	assert_string_equal(error_get()->because, "it is already in the process of unplug");
+	assert_int_equal(machine_unplug(machine, disk(), false), -EBUSY);
+	assert_string_equal(error_get()->because, "Device disk is already in the process of unplug");
+	assert_string_equal(error_get()->tried, "");
+	assert_true(machine_unplug_progress(machine, disk(), &progress));
+	assert_string_equal(progress.phase, "asked");
+	assert_int_equal(progress.seconds_left, 1);
 	guest(machine, BLINK);
+	assert_true(machine_unplug_progress(machine, disk(), &progress));
+	assert_string_equal(progress.phase, "leaving");
 	guest(machine, OFF);
 	run_until(machine, "deleted");
 	/* Told when another process could open it, and not before. */
@@ -256,9 +276,9 @@ static void all_functions_of_the_slot_leave(void **state)
 {
 	struct machine *machine = *state;
 
-	add(port->secondary, 0, 1, "net");
+	add(machine, 1, "net");
 	guest(machine, SHINE);
-	assert_int_equal(machine_unplug(machine, pci_bus_function(port->secondary, 1)), 0);
+	assert_int_equal(machine_unplug(machine, pci_bus_function(port->secondary, 1), false), 0);
 	guest(machine, OFF);
 	run_until(machine, "deleted:disk");
 	expect("close:net close:disk back:0000:1a:00.0 deleted:net deleted:disk ");
@@ -269,7 +289,7 @@ static void a_host_that_does_not_take_it(void **state)
 	struct machine *machine = *state;
 
 	guest(machine, SHINE);
-	assert_int_equal(machine_unplug(machine, disk()), 0);
+	assert_int_equal(machine_unplug(machine, disk(), false), 0);
 	seen.give_back_error = EIO;
 	guest(machine, OFF);
 	run_until(machine, "deleted");
@@ -299,9 +319,9 @@ static void a_refusal_is_told_at_once(void **state)
 {
 	struct machine *machine = *state;
 
-	plans[0].unplug_seconds = 1000;
+	machine->plans->unplug_seconds = 1000;
 	guest(machine, SHINE);
-	assert_int_equal(machine_unplug(machine, disk()), 0);
+	assert_int_equal(machine_unplug(machine, disk(), false), 0);
 	guest(machine, BLINK);
 	guest(machine, SHINE);
 	run_until(machine, "failed");
@@ -309,13 +329,14 @@ static void a_refusal_is_told_at_once(void **state)
 	assert_string_equal(error_get()->tried, "remove vfio-pci 'disk' (0000:1a:00.0)");
 	assert_string_equal(error_get()->because, "the guest has refused to let go of it");
 	/* It may be asked again, and may change its mind. */
-	assert_int_equal(machine_unplug(machine, disk()), 0);
+	assert_int_equal(machine_unplug(machine, disk(), false), 0);
 	guest(machine, OFF);
 	run_until(machine, "deleted");
 }
 
 static void silence_has_an_end(void **state)
 {
+	struct machine_unplug_progress progress;
 	struct machine *machine = *state;
 
 	machine_unplug_for_host(machine, disk());
@@ -323,6 +344,7 @@ static void silence_has_an_end(void **state)
 	machine_unplug_for_host(machine, disk());
 	run_until(machine, "failed");
 	expect("failed:disk ");
+	assert_false(machine_unplug_progress(machine, disk(), &progress));
 	assert_int_equal(seen.messages, 0);
 	assert_string_equal(
 		log_text(),
@@ -331,8 +353,8 @@ static void silence_has_an_end(void **state)
 		"go of it\n"
 		"handfast: cannot remove vfio-pci 'disk' (0000:1a:00.0)\n"
 		"  because: the guest has not let go of it within 1 seconds\n"
-		"           it has no driver at work for the hot-plug slot 'pcie.1' (pciehp in Linux), or is "
-		"still on its way there\n"
+		"           it has no driver at work for the hot-plug slot 'pcie.1' (acpiphp or pciehp in "
+		"Linux), or is still on its way there\n"
 		"  try:     shut the guest down, or try once more: the device works as before\n");
 	/* And again, in vain, with no more words. */
 	assert_int_equal(ftruncate(seen.log_fd, 0), 0);
@@ -353,10 +375,20 @@ static void a_guest_that_stands_still(void **state)
 	struct machine *machine = *state;
 
 	machine->state = MACHINE_PAUSED;
-	assert_int_equal(machine_unplug(machine, disk()), 0);
+	assert_int_equal(machine_unplug(machine, disk(), false), 0);
 	run_until(machine, "failed");
 	assert_string_equal(error_get()->because, "the guest has not let go of it within 1 seconds\n"
 						  "it stands still (paused)");
+}
+
+static void a_guest_that_hears_and_does_nothing(void **state)
+{
+	struct machine *machine = *state;
+
+	guest(machine, SHINE);
+	assert_int_equal(machine_unplug(machine, disk(), false), 0);
+	run_until(machine, "failed");
+	assert_non_null(strstr(error_get()->because, "it has been asked, and does not react"));
 }
 
 static void what_comes_late_comes(void **state)
@@ -364,7 +396,7 @@ static void what_comes_late_comes(void **state)
 	struct machine *machine = *state;
 
 	guest(machine, SHINE);
-	assert_int_equal(machine_unplug(machine, disk()), 0);
+	assert_int_equal(machine_unplug(machine, disk(), false), 0);
 	guest(machine, BLINK);
 	run_until(machine, "failed");
 	assert_non_null(strstr(error_get()->because, "it has begun to: its driver for the device may hang"));
@@ -378,7 +410,7 @@ static void a_reset_is_a_yes(void **state)
 {
 	struct machine *machine = *state;
 
-	assert_int_equal(machine_unplug(machine, disk()), 0);
+	assert_int_equal(machine_unplug(machine, disk(), false), 0);
 	pci_bus_reset(machine->root_bus);
 	machine_unplug_after_reset(machine);
 	/* Gone from the bus before anybody looks. */
@@ -386,7 +418,7 @@ static void a_reset_is_a_yes(void **state)
 	run_until(machine, "deleted");
 	expect("reset:disk close:disk back:0000:1a:00.0 deleted:disk ");
 	/* And no reset is one where nobody was asked. */
-	add(port->secondary, 0, 0, "next");
+	add(machine, 0, "next");
 	pci_bus_reset(machine->root_bus);
 	machine_unplug_after_reset(machine);
 	assert_non_null(disk());
@@ -397,19 +429,72 @@ static void the_end_of_the_machine_waits_for_it(void **state)
 	struct machine *machine = *state;
 
 	guest(machine, OFF);
-	assert_int_equal(machine_unplug(machine, disk()), 0); /* off already: it may go at once */
+	assert_int_equal(machine_unplug(machine, disk(), false), 0); /* off already: it may go at once */
 	seen.story[0] = '\0';
 	run_until(machine, "");
 	machine_unplug_destroy(machine);
 	expect("close:disk back:0000:1a:00.0 deleted:disk ");
 }
 
+static uint32_t capability(struct machine *machine, unsigned offset)
+{
+	unsigned at = pci_config_read(machine->root_bus, 0, PORT, PCI_CAPABILITY_LIST, 1);
+
+	while (pci_config_read(machine->root_bus, 0, PORT, at, 1) != PCI_CAP_ID_EXP)
+		at = pci_config_read(machine->root_bus, 0, PORT, at + 1, 1);
+	return pci_config_read(machine->root_bus, 0, PORT, at + offset, 2);
+}
+
+static void by_force_it_is_torn_out(void **state)
+{
+	const uint32_t torn = PCI_EXP_SLTSTA_PDC | PCI_EXP_SLTSTA_DLLSC;
+	struct machine *machine = *state;
+
+	guest(machine, SHINE);
+	assert_int_equal(machine_unplug(machine, disk(), false), 0);
+	assert_int_equal(machine_unplug(machine, disk(), true), 0);
+	assert_int_equal(capability(machine, PCI_EXP_SLTSTA) & (torn | PCI_EXP_SLTSTA_PDS), torn);
+	assert_int_equal(capability(machine, PCI_EXP_LNKSTA) & PCI_EXP_LNKSTA_DLLLA, 0);
+	assert_null(disk());
+	run_until(machine, "deleted");
+	expect("close:disk back:0000:1a:00.0 deleted:disk ");
+	/* The guest switches the empty slot off: nobody's business any more. */
+	guest(machine, LISTEN | PCI_EXP_SLTCTL_PWR_IND_OFF | PCI_EXP_SLTCTL_PCC);
+	add(machine, 0, "next");
+	pci_root_port_filled(port);
+	assert_int_equal(capability(machine, PCI_EXP_SLTSTA) & (torn | PCI_EXP_SLTSTA_PDS),
+			 PCI_EXP_SLTSTA_PDC | PCI_EXP_SLTSTA_PDS);
+	guest(machine, SHINE);
+	assert_int_equal(capability(machine, PCI_EXP_SLTSTA) & torn, PCI_EXP_SLTSTA_DLLSC);
+	assert_int_not_equal(capability(machine, PCI_EXP_LNKSTA) & PCI_EXP_LNKSTA_DLLLA, 0);
+	run_until(machine, "");
+	assert_non_null(disk());
+}
+
+static void whom_the_guest_does_not_know_leaves_alone(void **state)
+{
+	struct machine *machine = *state;
+
+	guest(machine, SHINE);
+	assert_int_equal(machine_unplug(machine, disk(), false), 0);
+	guest(machine, OFF);
+	run_until(machine, "deleted");
+	expect("close:disk back:0000:1a:00.0 deleted:disk ");
+	add(machine, 1, "one");
+	add(machine, 2, "two");
+	assert_int_equal(machine_unplug(machine, pci_bus_function(port->secondary, 1), false), 0);
+	run_until(machine, "deleted");
+	expect("close:one deleted:one ");
+	assert_non_null(pci_bus_function(port->secondary, 2));
+}
+
 static void on_the_root_bus_nothing_leaves(void **state)
 {
 	struct machine *machine = *state;
-	struct pci_function *fixed = add(machine->root_bus, 3, 0, "fixed");
+	struct pci_function *fixed = add_at(machine, "pcie.0", PCI_DEVFN_OF(3, 0), "fixed");
 
-	assert_int_equal(machine_unplug(machine, fixed), -ENOTSUP);
+	assert_int_equal(machine_unplug(machine, fixed, false), -ENOTSUP);
+	assert_int_equal(machine_unplug(machine, fixed, true), -ENOTSUP);
 	machine_unplug_for_host(machine, fixed);
 	machine_unplug_for_host(machine, fixed);
 	assert_string_equal(
@@ -433,9 +518,12 @@ int main(void)
 		unplug_test(a_refusal_is_told_at_once),
 		unplug_test(silence_has_an_end),
 		unplug_test(a_guest_that_stands_still),
+		unplug_test(a_guest_that_hears_and_does_nothing),
 		unplug_test(what_comes_late_comes),
 		unplug_test(a_reset_is_a_yes),
 		unplug_test(the_end_of_the_machine_waits_for_it),
+		unplug_test(by_force_it_is_torn_out),
+		unplug_test(whom_the_guest_does_not_know_leaves_alone),
 		unplug_test(on_the_root_bus_nothing_leaves),
 	};
 
