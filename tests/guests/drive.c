@@ -16,6 +16,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fb.h>
 #include <linux/vfio.h>
 #include <poll.h>
 #include <stdbool.h>
@@ -319,6 +320,18 @@ static void shmem_drive(void)
 	}
 }
 
+/* Without a mode that is shown the driver may keep the picture in the guest's own memory. */
+static void frame_show(int frame)
+{
+	struct fb_var_screeninfo mode;
+
+	if (ioctl(frame, FBIOGET_VSCREENINFO, &mode))
+		die("FBIOGET_VSCREENINFO");
+	mode.activate = FB_ACTIVATE_NOW | FB_ACTIVATE_FORCE;
+	if (ioctl(frame, FBIOPUT_VSCREENINFO, &mode))
+		die("FBIOPUT_VSCREENINFO");
+}
+
 /* The driver decides where in its memory the picture stands, so it is searched for. */
 static void frame_drive(const char *address)
 {
@@ -329,7 +342,10 @@ static void frame_drive(const char *address)
 	bool found = false;
 
 	pattern(wanted, PAGE, (unsigned)getpid());
-	if (frame < 0 || pwrite(frame, wanted, PAGE, 0) != (ssize_t)PAGE)
+	if (frame < 0)
+		die("/dev/fb0");
+	frame_show(frame);
+	if (pwrite(frame, wanted, PAGE, 0) != (ssize_t)PAGE)
 		die("/dev/fb0");
 	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/resource0", address);
 	fd = open(path, O_RDWR);

@@ -8,8 +8,9 @@
 #   AGAIN=1                                 in the end the guest resets itself, for as long as it is let
 #
 # Kinds: block (a disk), usb (a disk behind the controller), net (a NIC that reaches the lab's echo at
-# 10.0.2.100:7), sound, frame (a frame buffer), edu, testdev, shmem (driven by the program `drive`, with vfio-pci as
-# their driver in the guest). Each finding is one line.
+# 10.0.2.100:7), sound, frame (a frame buffer), serial (a card with two ports that give back what they are given), edu,
+# testdev, shmem (driven by the program `drive`, with vfio-pci as their driver in the guest). Each finding is one line,
+# and matrix.sh knows how many there have to be.
 
 finding() {
 	if [ "$1" -eq 0 ]; then echo "good: $2"; else echo "bad: $2"; fi
@@ -103,12 +104,25 @@ use_sound() {
 	dd if=/dev/urandom bs=1000 count=12 2>/dev/null | timeout 20 dd of=/dev/dsp bs=1000 2>/dev/null
 }
 
+ports() { find "$(sysfs)/" -name 'ttyS[0-9]*' | sed 's/.*\///' | sort -u; }
+has_ports() { [ "$(ports | wc -l)" = 2 ]; }
+
+use_serial() {
+	local port
+
+	wait_for 20 has_ports || return 1
+	for port in $(ports); do
+		serial-echo "/dev/$port" 150 $((round + 1)) || return 1
+	done
+}
+
 # use: moves data through the device, and looks at it where there is data.
 use() {
 	case $kind in
 	block | usb) use_block ;;
 	net) use_net ;;
 	sound) use_sound ;;
+	serial) use_serial ;;
 	frame) wait_for 20 test -e /dev/fb0 && drive "$address" frame none ;;
 	*) drive "$address" "$kind" "$mode" ;;
 	esac
@@ -142,7 +156,7 @@ rebind() {
 
 # device ENTRY
 device() {
-	local entry=$1 first name
+	local entry=$1 first name port
 
 	address=${entry%%/*} entry=${entry#*/}
 	driver=${entry%%/*} entry=${entry#*/}
@@ -154,11 +168,15 @@ device() {
 	use
 	finding $? "$name: moves data"
 	if [ "$mode" != none ] && [ "$driver" != vfio-pci ]; then
+		# A port has its line as long as it is open.
+		port=$(ports | head -n 1)
+		[ -z "$port" ] || exec 4<>"/dev/$port"
 		first=$(count_interrupts)
 		round=1
 		use
 		[ "$(count_interrupts)" -gt "$first" ]
 		finding $? "$name: interrupts by $mode"
+		exec 4>&-
 	fi
 	if [ "${REBIND:-0}" != 0 ]; then
 		rebind

@@ -68,6 +68,13 @@ void say(const char *format, ...)
 	va_end(arguments);
 }
 
+void console_wait(void)
+{
+	while (!(port_in(SERIAL + 5, 1) & 1))
+		wait_us(1000);
+	port_in(SERIAL, 1);
+}
+
 void bad(const char *who, const char *format, ...)
 {
 	va_list arguments;

@@ -176,6 +176,15 @@ uint64_t hits(unsigned vector)
 	return hits_on(0, vector) + hits_on(1, vector);
 }
 
+uint64_t hits_all(void)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < VECTOR_COUNT; i++)
+		sum += hits(VECTOR_FIRST + i);
+	return sum;
+}
+
 bool hits_reach(unsigned vector, uint64_t count)
 {
 	uint64_t start = now();

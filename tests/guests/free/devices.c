@@ -39,6 +39,12 @@ const struct known known_devices[] = {
 	  .probes = 1,
 	  .probe = { { 0, 0x10, PROBE_FIXED } },
 	  .fragile = true },
+	/* Its version and the length of its capabilities, and how long it waits between two interrupts. */
+	{ .vendor = 0x1033,
+	  .device = 0x0194,
+	  .name = "xhci",
+	  .probes = 2,
+	  .probe = { { 0, 0x00, PROBE_FIXED }, { 0, 0x1024, PROBE_STORE } } },
 };
 
 const unsigned known_device_count = sizeof(known_devices) / sizeof(known_devices[0]);

@@ -23,6 +23,8 @@ void bad(const char *who, const char *format, ...) __attribute__((format(printf,
 /* The end of a test: a line that says that all was good, unless something was bad since the last one. */
 void verdict(const char *who, const char *format, ...) __attribute__((format(printf, 2, 3)));
 bool word_given(const char *word); /* on the command line, which has words and spaces */
+/* Until somebody has sent a character by the serial port. */
+void console_wait(void);
 void console_command_line(const char *line);
 _Noreturn void finish(void);
 
@@ -94,6 +96,7 @@ void wait_us(uint64_t us);
 /* How often this vector has come on this processor, or on both. */
 uint64_t hits_on(unsigned processor, unsigned vector);
 uint64_t hits(unsigned vector);
+uint64_t hits_all(void); /* of all vectors */
 /* Until vector has come so often, at most a second: whether it has. */
 bool hits_reach(unsigned vector, uint64_t count);
 /* Called in the handler of the vector, before its end of interrupt. */
@@ -171,6 +174,12 @@ void config_port_write(const struct device *d, unsigned offset, unsigned size, u
 /* Where a capability is, 0: nowhere. */
 unsigned capability_find(const struct device *d, uint8_t id);
 
+/* The register and its bit for a function-level reset. 0: it has none. */
+unsigned flr_find(const struct device *d, uint32_t *ret_bit);
+/* Resets the bus behind the port that the device sits on; its BARs have to be set anew. False: it is on the
+ * root bus. */
+bool bus_reset(const struct device *d);
+
 /* COMMAND: these bits on, all others off. */
 void command_set(const struct device *d, uint32_t bits);
 void bar_set(const struct device *d, unsigned bar, uint64_t address);
@@ -196,6 +205,7 @@ void test_registers(struct device *d); /* registers.c */
 void test_widths(struct device *d);    /* widths.c */
 void test_life(struct device *d);      /* life.c */
 void test_messages(struct device *d);  /* messages.c */
+void test_many(struct device *d);      /* many.c */
 void test_line(struct device *d);      /* line.c */
 
 #endif

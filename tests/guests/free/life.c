@@ -4,11 +4,25 @@
 
 #define DECODE (PCI_COMMAND_MEMORY | PCI_COMMAND_IO)
 
-static void power_set(const struct device *d, unsigned pm, unsigned state)
+static void power_set(const struct device *d, unsigned pm, unsigned state, unsigned size)
 {
-	config_write(d, pm + PCI_PM_CTRL, 2,
-		     (config_read(d, pm + PCI_PM_CTRL, 2) & ~(uint32_t)PCI_PM_CTRL_STATE_MASK) | state);
+	config_write(d, pm + PCI_PM_CTRL, size,
+		     (config_read(d, pm + PCI_PM_CTRL, size) & ~(uint32_t)PCI_PM_CTRL_STATE_MASK) | state);
 	wait_us(10000);
+}
+
+/* Back in D0 with COMMAND as it was, or as after a reset. */
+static void return_check(const struct device *d, unsigned pm, uint32_t command)
+{
+	bool lost = !(config_read(d, pm + PCI_PM_CTRL, 2) & PCI_PM_CTRL_NO_SOFT_RESET);
+	uint32_t now = config_read(d, PCI_COMMAND, 2);
+
+	if (now != (lost ? 0 : command))
+		bad(d->name, "COMMAND is 0x%x after D3hot, and was 0x%x", now, command);
+	for (unsigned i = 0; i < BARS; i++) {
+		if (d->bar[i].size && bar_get(d, i) != (lost ? 0 : d->bar[i].home))
+			bad(d->name, "BAR %u is 0x%lx after D3hot", i, bar_get(d, i));
+	}
 }
 
 static void silent_check(struct device *d, const char *when)
@@ -21,8 +35,11 @@ static void silent_check(struct device *d, const char *when)
 
 static void power(struct device *d, unsigned pm)
 {
-	for (unsigned n = 0; n < 5; n++) {
-		power_set(d, pm, 3);
+	for (unsigned n = 0; n < 6; n++) {
+		unsigned size = 1u << n % 3;
+		uint32_t command;
+
+		power_set(d, pm, 3, size);
 		if ((config_read(d, pm + PCI_PM_CTRL, 2) & PCI_PM_CTRL_STATE_MASK) != 3)
 			bad(d->name, "it does not go to D3hot");
 		if (config_read(d, 0, 4) != d->id)
@@ -30,9 +47,11 @@ static void power(struct device *d, unsigned pm)
 		silent_check(d, "in D3hot");
 		/* BARs may move meanwhile, and decoding go off and on. */
 		command_set(d, n & 1 ? 0 : DECODE);
-		power_set(d, pm, 0);
+		command = config_read(d, PCI_COMMAND, 2);
+		power_set(d, pm, 0, size);
 		if ((config_read(d, pm + PCI_PM_CTRL, 2) & PCI_PM_CTRL_STATE_MASK) != 0)
 			bad(d->name, "it does not come back to D0");
+		return_check(d, pm, command);
 		if (n & 1)
 			silent_check(d, "in D0 with decoding off");
 		/* It may have been reset on the way (No_Soft_Reset clear). */
@@ -40,23 +59,6 @@ static void power(struct device *d, unsigned pm)
 			bad(d->name, "it does not answer after D3hot");
 	}
 	verdict(d->name, "to D3hot and back");
-}
-
-/* 0: it has no such reset. */
-static unsigned flr_at(const struct device *d, uint32_t *ret_bit)
-{
-	unsigned cap = capability_find(d, PCI_CAP_ID_EXP);
-
-	if (cap && config_read(d, cap + PCI_EXP_DEVCAP, 4) & PCI_EXP_DEVCAP_FLR) {
-		*ret_bit = PCI_EXP_DEVCTL_BCR_FLR;
-		return cap + PCI_EXP_DEVCTL;
-	}
-	cap = capability_find(d, PCI_CAP_ID_AF);
-	if (cap && config_read(d, cap + PCI_AF_CAP, 1) & PCI_AF_CAP_FLR) {
-		*ret_bit = PCI_AF_CTRL_FLR;
-		return cap + PCI_AF_CTRL;
-	}
-	return 0;
 }
 
 static void reset(struct device *d, unsigned at, uint32_t bit)
@@ -101,7 +103,7 @@ void test_life(struct device *d)
 {
 	unsigned pm = capability_find(d, PCI_CAP_ID_PM);
 	uint32_t bit = 0;
-	unsigned at = flr_at(d, &bit);
+	unsigned at = flr_find(d, &bit);
 
 	if (pm)
 		power(d, pm);

@@ -19,15 +19,6 @@ static void acknowledge(unsigned vector)
 		by->quiet(pulls);
 }
 
-static uint64_t hits_all(void)
-{
-	uint64_t sum = 0;
-
-	for (unsigned i = 0; i < LINES; i++)
-		sum += hits(VECTOR_FIRST + i);
-	return sum;
-}
-
 static bool comes(uint64_t count)
 {
 	uint64_t start = now();
@@ -48,7 +39,7 @@ static void level(struct device *d)
 		uint64_t before = hits_all();
 
 		left = AGAIN;
-		by->raise(d, 1);
+		by->raise(d, 0);
 		if (!comes(before + AGAIN))
 			bad(d->name, "%lu interrupts of %u while the line is pulled", hits_all() - before,
 			    AGAIN);
@@ -71,7 +62,7 @@ static void disabled(struct device *d)
 
 		left = 1;
 		command_set(d, COMMAND | PCI_COMMAND_INTX_DISABLE);
-		by->raise(d, 1);
+		by->raise(d, 0);
 		wait_us(30000);
 		if (hits_all() != before)
 			bad(d->name, "interrupts with Interrupt Disable");
@@ -95,7 +86,7 @@ static void masked(struct device *d)
 	left = 1;
 	for (unsigned i = 0; i < LINES; i++)
 		ioapic_mask(FIRST_LINE + i, VECTOR_FIRST + i, true);
-	by->raise(d, 1);
+	by->raise(d, 0);
 	wait_us(30000);
 	if (hits_all() != before)
 		bad(d->name, "interrupts of a line that is masked");
@@ -113,6 +104,8 @@ void test_line(struct device *d)
 	if (!by || by->vectors)
 		return;
 	by->quiet(d);
+	command_set(d, COMMAND | PCI_COMMAND_MASTER);
+	by->setup(d);
 	command_set(d, COMMAND);
 	for (unsigned i = 0; i < LINES; i++)
 		ioapic_route(FIRST_LINE + i, VECTOR_FIRST + i);

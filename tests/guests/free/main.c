@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Words of the command line choose the tests: bars places registers widths life messages line; none of these:
- * all of them. With `long` they take their time.
+ * Words of the command line choose the tests: bars places registers widths life messages many line; none of
+ * these: all of them. With `long` they take their time; with `hold`, `many` waits for somebody at the serial
+ * port.
  */
 #include "free.h"
 
@@ -22,7 +23,7 @@ static const struct {
 } tests[] = {
 	{ "bars", test_bars },	   { "places", test_places }, { "registers", test_registers },
 	{ "widths", test_widths }, { "life", test_life },     { "messages", test_messages },
-	{ "line", test_line },
+	{ "many", test_many },	   { "line", test_line },
 };
 
 #define TESTS (sizeof(tests) / sizeof(tests[0]))

@@ -64,6 +64,42 @@ unsigned capability_find(const struct device *d, uint8_t id)
 	return 0;
 }
 
+unsigned flr_find(const struct device *d, uint32_t *ret_bit)
+{
+	unsigned cap = capability_find(d, PCI_CAP_ID_EXP);
+
+	if (cap && config_read(d, cap + PCI_EXP_DEVCAP, 4) & PCI_EXP_DEVCAP_FLR) {
+		*ret_bit = PCI_EXP_DEVCTL_BCR_FLR;
+		return cap + PCI_EXP_DEVCTL;
+	}
+	cap = capability_find(d, PCI_CAP_ID_AF);
+	if (cap && config_read(d, cap + PCI_AF_CAP, 1) & PCI_AF_CAP_FLR) {
+		*ret_bit = PCI_AF_CTRL_FLR;
+		return cap + PCI_AF_CTRL;
+	}
+	return 0;
+}
+
+bool bus_reset(const struct device *d)
+{
+	for (unsigned devfn = 0; d->bus && devfn < 256; devfn++) {
+		struct device port = { .devfn = (uint8_t)devfn };
+		uint32_t control;
+
+		if (config_read(&port, 0, 4) == UINT32_MAX ||
+		    (config_read(&port, PCI_HEADER_TYPE, 1) & 0x7f) != PCI_HEADER_TYPE_BRIDGE ||
+		    config_read(&port, PCI_SECONDARY_BUS, 1) != d->bus)
+			continue;
+		control = config_read(&port, PCI_BRIDGE_CONTROL, 2);
+		config_write(&port, PCI_BRIDGE_CONTROL, 2, control | PCI_BRIDGE_CTL_BUS_RESET);
+		wait_us(10000);
+		config_write(&port, PCI_BRIDGE_CONTROL, 2, control);
+		wait_us(200000);
+		return true;
+	}
+	return false;
+}
+
 void command_set(const struct device *d, uint32_t bits)
 {
 	config_write(d, PCI_COMMAND, 2, bits);

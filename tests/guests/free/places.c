@@ -180,8 +180,79 @@ static void overlaps(struct device *d)
 	verdict(d->name, "its BARs over those of all devices");
 }
 
+#define PAGE 4096ul
+
+static bool small(const struct bar *bar)
+{
+	return bar->size && !bar->io && bar->size < PAGE;
+}
+
+static void both_answer(struct device *d, unsigned i, uint64_t at, struct device *other, unsigned o,
+			uint64_t other_at, const char *when)
+{
+	if (!bar_answers(d, i, at))
+		bad(d->name, "BAR %u does not answer in a page with BAR %u of %s, %s", i, o, other->name,
+		    when);
+	if (!bar_answers(other, o, other_at))
+		bad(d->name, "BAR %u hides BAR %u of %s in the same page, %s", i, o, other->name, when);
+}
+
+/* Beside another small BAR in one page, the one at its start and the other one behind it: neither may hide
+ * the other, whoever came first. */
+static void beside(struct device *d, unsigned i, struct device *other, unsigned o)
+{
+	const struct bar *one = &d->bar[i], *two = &other->bar[o];
+	uint64_t page = place_free(0xe0000000, 2 * PAGE);
+	uint64_t behind = page + (one->size > two->size ? one->size : two->size);
+
+	bar_set(d, i, page);
+	if (!bar_answers(d, i, page))
+		bad(d->name, "BAR %u does not answer at the start of a page", i);
+	bar_set(other, o, behind);
+	both_answer(d, i, page, other, o, behind, "where it was first");
+	/* The one behind goes and comes, by its address and by its decoding. */
+	bar_set(other, o, page + PAGE);
+	both_answer(d, i, page, other, o, page + PAGE, "when that has gone to the next one");
+	bar_set(other, o, behind);
+	both_answer(d, i, page, other, o, behind, "when that is back");
+	if (d != other) {
+		command_set(other, 0);
+		if (!bar_answers(d, i, page))
+			bad(d->name, "BAR %u does not answer when BAR %u of %s decodes no more", i, o,
+			    other->name);
+		command_set(other, DECODE);
+		both_answer(d, i, page, other, o, behind, "when that decodes again");
+	}
+	bar_set(d, i, one->home);
+	both_answer(d, i, one->home, other, o, behind, "when it has gone");
+	bar_set(d, i, page);
+	both_answer(d, i, page, other, o, behind, "where it was last");
+	bar_set(d, i, one->home);
+	bar_set(other, o, two->home);
+}
+
+static void neighbours(struct device *d)
+{
+	unsigned pairs = 0;
+
+	for (unsigned n = 0; n < device_count; n++) {
+		for (unsigned i = 0; i < BARS; i++) {
+			for (unsigned o = 0; o < BARS; o++) {
+				if ((&devices[n] == d && i == o) || !small(&d->bar[i]) ||
+				    !small(&devices[n].bar[o]))
+					continue;
+				beside(d, i, &devices[n], o);
+				pairs++;
+			}
+		}
+	}
+	if (pairs)
+		verdict(d->name, "its small BARs in one page with others, %u pairs", pairs);
+}
+
 void test_places(struct device *d)
 {
 	nonsense(d);
 	overlaps(d);
+	neighbours(d);
 }

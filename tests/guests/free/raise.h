@@ -7,7 +7,8 @@
 /* How a device is made to interrupt by nothing but a write. */
 struct raiser {
 	uint32_t id;
-	unsigned vectors; /* of MSI-X; 0: it has MSI and a line */
+	unsigned vectors;  /* of MSI-X; 0: it has MSI and a line */
+	unsigned messages; /* of MSI; 0: by MSI it is not raised like this */
 	void (*setup)(const struct device *d);
 	void (*raise)(const struct device *d, unsigned vector);
 	bool repeats;			       /* one may come again when it is throttled */
@@ -16,5 +17,6 @@ struct raiser {
 
 /* NULL: not of this device. */
 const struct raiser *raiser_of(const struct device *d);
+const struct raiser *message_raiser_of(const struct device *d);
 
 #endif

@@ -31,6 +31,19 @@ static void image_take(const struct device *d)
 	}
 }
 
+/* Between capabilities there are a few thousand bytes of zeros, each of whose reads takes a millisecond in
+ * the lab: of those some are enough, but in the long run. */
+static bool worth_a_look(unsigned at)
+{
+	if (at < 256 + 8 || at >= SPACE - 8 || at % 61 == 0 || word_given("long"))
+		return true;
+	for (unsigned i = at - 8; i < at + 8; i++) {
+		if (image[i])
+			return true;
+	}
+	return false;
+}
+
 static void reads(struct device *d)
 {
 	static const unsigned sizes[] = { 1, 2, 4, 8 };
@@ -40,9 +53,12 @@ static void reads(struct device *d)
 	for (unsigned s = 0; s < 4; s++) {
 		for (unsigned at = 0; at < SPACE; at++) {
 			unsigned size = sizes[s];
-			uint64_t value = memory_in(reach(config_at(d, at)), size);
+			uint64_t value;
 
+			if (!worth_a_look(at))
+				continue;
 			all++;
+			value = memory_in(reach(config_at(d, at)), size);
 			if (at + size <= SPACE && value != image_get(at, size))
 				bad(d->name, "%u bytes at 0x%x of ECAM read 0x%lx, not 0x%lx", size, at,
 				    value, image_get(at, size));
@@ -60,7 +76,7 @@ static void reads(struct device *d)
 				    image_get(at, size));
 		}
 	}
-	verdict(d->name, "%u reads of configuration space of every width and offset", all);
+	verdict(d->name, "%u reads of configuration space of every width", all);
 }
 
 /* Writes that touch the watched byte, and its read-only neighbours. */
