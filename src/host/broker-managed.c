@@ -9,12 +9,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/log.h"
 #include "host/bind-priv.h"
 #include "host/broker-priv.h"
 #include "host/device-priv.h"
+#include "host/journal-priv.h"
 
 void managed_set(struct managed *managed, const struct broker_request *request)
 {
@@ -121,6 +123,18 @@ int managed_bind_one(struct managed *managed, const struct host *host, struct bd
 	return 0;
 }
 
+/* It has left the host while we had it. Who takes its place some day comes from no driver that we remember.
+ */
+static void forget(const struct host *host, struct bdf bdf)
+{
+	int lock;
+
+	if (journal_lock(host, NULL, &lock))
+		return;
+	(void)journal_remove(host, bdf);
+	close(lock);
+}
+
 bool managed_has_any(const struct managed *managed)
 {
 	for (size_t i = 0; i < managed->count; i++) {
@@ -172,6 +186,8 @@ int managed_give_back_one(struct managed *managed, const struct host *host, stru
 		report_log(&report);
 	}
 	/* What is gone cannot be given back later either. */
+	if (error == -ENODEV)
+		forget(host, bdf);
 	if (!error || error == -ENODEV)
 		managed->moved[i] = false;
 	return error ? error : device_driver(host, bdf, ret_driver, size);

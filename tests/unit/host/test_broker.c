@@ -604,14 +604,17 @@ static void test_one_that_is_gone(void **state)
 {
 	struct tree *tree = *state;
 	const struct bdf both[] = { tree_bdf(NVME), tree_bdf(NIC) };
+	struct journal_entry entry;
 	struct broker *broker;
 	char driver[64] = "?";
 
 	unit_devices(tree);
 	broker = start_managing(tree, both, 2);
 	assert_int_equal(broker_bind_managed(broker), 0);
+	assert_int_equal(journal_read(&tree->host, both[0], &entry), 0);
 	tree_remove(tree, "sys/bus/pci/devices/" NVME);
 	assert_int_equal(broker_give_back(broker, both[0], driver, sizeof(driver)), -ENODEV);
+	assert_int_equal(journal_read(&tree->host, both[0], &entry), -ENOENT);
 	assert_int_equal(broker_stop(broker), 0);
 	assert_string_equal(tree_driver_of(tree, NIC), "e1000e");
 }
