@@ -350,6 +350,12 @@ static int device_fd_get(struct type1 *type1, const struct type1_group *group, c
 			  "the kernel does not open %s: something else is resetting or reconfiguring it",
 			  device);
 		return error_try("try again in a moment");
+	case ENODEV:
+		error_sys(ENODEV,
+			  "the kernel does not open %s in IOMMU group %u: it has left the host or its driver "
+			  "meanwhile",
+			  device, group->number);
+		return error_try("handfast check %s    (says whether it is there and what has it)", device);
 	default:
 		return error_sys(errno, "the kernel does not open %s in IOMMU group %u", device,
 				 group->number);

@@ -351,6 +351,8 @@ static void test_device_refused(void **state)
 	story_expect(expected);
 	kernel.device = ENODEV;
 	assert_int_equal(space->ops->attach(space, &which, NULL, &fd), -ENODEV);
+	assert_non_null(strstr(error_get()->because, "has left the host or its driver meanwhile"));
+	assert_non_null(strstr(error_get()->remedy, "handfast check 0000:01:00.0"));
 	story_forget();
 }
 
