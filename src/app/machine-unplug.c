@@ -34,7 +34,7 @@ struct removal {
 	struct loop_source timer;	     /* the deadline; -1: nothing is pending */
 	unsigned seconds;		     /* until then */
 	bool wanted;			     /* the host's wish has been told */
-	bool failed;			     /* and that it failed */
+	bool failed;			     /* and that it failed, to those who have asked since */
 };
 
 struct unplug {
@@ -324,8 +324,10 @@ int machine_unplug(struct machine *machine, struct pci_function *function, bool 
 	if (is_unknown_to_guest(function))
 		return take_out_of(machine, pci_bus_bridge(function->bus), function);
 	error = removal_of(machine, function, &removal);
-	if (!error)
+	if (!error) {
+		removal->failed = false; /* whoever asks hears why not */
 		error = force ? tear_out(removal) : start(removal, function);
+	}
 	/* That one has words of its own, which clients know from QEMU. */
 	if (error == -EBUSY)
 		return error;

@@ -3,6 +3,7 @@
 #include "unit.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/pci_regs.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -157,7 +158,7 @@ static int set_up(void **state)
 	assert_non_null(machine);
 	memset(&seen, 0, sizeof(seen));
 	seen.main = pthread_self();
-	seen.log_fd = mkstemp(path);
+	seen.log_fd = mkostemp(path, O_APPEND);
 	assert_true(seen.log_fd >= 0);
 	unlink(path);
 	log_setup(seen.log_fd, LOG_LEVEL_WARNING);
@@ -361,6 +362,11 @@ static void silence_has_an_end(void **state)
 	machine_unplug_for_host(machine, disk());
 	run_until(machine, "failed");
 	assert_string_equal(log_text(), "");
+	expect("failed:disk ");
+	/* Somebody asks, and hears it once more. */
+	assert_int_equal(machine_unplug(machine, disk(), false), 0);
+	run_until(machine, "failed");
+	assert_non_null(strstr(log_text(), "because: the guest has not let go of it within 1 seconds"));
 	expect("failed:disk ");
 	/* This time there is somebody. */
 	machine_unplug_for_host(machine, disk());
