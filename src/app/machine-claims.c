@@ -75,9 +75,10 @@ static void judge(struct device_plan *plan)
 {
 	struct vfio_pci_facts facts;
 
-	plan->watched_out = true;
 	vfio_pci_facts_get(plan->function, &facts);
-	if (!facts.claimed)
+	/* What is just being reset or set up has somebody who uses it. */
+	plan->watched_out = true;
+	if (!facts.claimed && !facts.busy)
 		say(plan->function, &facts);
 }
 

@@ -153,6 +153,9 @@ static void add_facts(struct json_object *object, struct pci_function *function)
 	add_number(object, "vendor", facts.vendor);
 	add_number(object, "device", facts.device);
 	add_bool(object, "announced", is_announced(function));
+	add_bool(object, "busy", facts.busy);
+	if (facts.busy)
+		return;
 	add_bool(object, "claimed", facts.claimed);
 	add_text(object, "power-state", power_states[facts.power_state & 3]);
 	json_object_object_add(object, "bars", bars(function, &facts));

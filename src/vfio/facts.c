@@ -12,11 +12,16 @@
 #include "vfio/facts.h"
 
 #include <linux/pci_regs.h>
+#include <pthread.h>
 #include <string.h>
+#include <time.h>
 
 #include "vfio/pci-priv.h"
 
 #define DECODE (PCI_COMMAND_IO | PCI_COMMAND_MEMORY)
+
+#define SECOND_NS   1000000000L
+#define PATIENCE_NS 5000000L
 
 void vfio_pci_claim_follow(struct vfio_pci *pci, uint32_t command)
 {
@@ -112,12 +117,26 @@ static bool was_reached_into(const struct vfio_pci_facts *facts)
 	return false;
 }
 
+/* A device may take a tenth of a second and more for what is done to it under its lock. Who asks is the
+ * thread that everybody else's questions wait for as well. */
+static bool lock_soon(pthread_mutex_t *lock)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_nsec += PATIENCE_NS;
+	if (until.tv_nsec >= SECOND_NS) {
+		until.tv_sec++;
+		until.tv_nsec -= SECOND_NS;
+	}
+	return pthread_mutex_clocklock(lock, CLOCK_MONOTONIC, &until) == 0;
+}
+
 void vfio_pci_facts_get(struct pci_function *function, struct vfio_pci_facts *ret_facts)
 {
 	struct vfio_pci *pci = (struct vfio_pci *)function;
 	const struct vfio_device *device = pci->device;
 
-	pthread_mutex_lock(&pci->lock);
 	*ret_facts = (struct vfio_pci_facts){
 		.host = device->name,
 		.vendor = (uint16_t)pci->ids,
@@ -125,14 +144,17 @@ void vfio_pci_facts_get(struct pci_function *function, struct vfio_pci_facts *re
 		.group = device->group,
 		.backend = device->backend,
 		.mediated = device->mediated,
-		.power_state = vfio_config_power_state(&pci->config),
-		.interrupts = interrupt_facts(&pci->interrupts),
-		.reset = {
-			.available = device->can_reset ? method_of(device) : NULL,
-			.last = pci->reset_method,
-			.by = pci->reset_by,
-			.count = pci->resets,
-		},
+		.busy = !lock_soon(&pci->lock),
+	};
+	if (ret_facts->busy)
+		return;
+	ret_facts->power_state = vfio_config_power_state(&pci->config);
+	ret_facts->interrupts = interrupt_facts(&pci->interrupts);
+	ret_facts->reset = (struct vfio_reset_facts){
+		.available = device->can_reset ? method_of(device) : NULL,
+		.last = pci->reset_method,
+		.by = pci->reset_by,
+		.count = pci->resets,
 	};
 	for (unsigned i = 0; i < PCI_BARS_AND_ROM; i++)
 		ret_facts->bar[i] = bar_facts(&pci->bars, i);

@@ -41,6 +41,7 @@ struct vfio_pci_facts {
 	uint32_t group;
 	const char *backend; /* "type1" */
 	bool mediated;
+	bool busy; /* it is being reset or set up, and takes its time: nothing of what follows is known */
 	unsigned power_state; /* that the guest has put it in: 0 (D0) to 3 (D3hot) */
 	/*
 	 * A driver has been at work on it since the guest began: decoding or bus mastering was switched on
@@ -52,7 +53,7 @@ struct vfio_pci_facts {
 	struct vfio_reset_facts reset;
 };
 
-/* A function that vfio_pci_create() made. Waits while it is being reset. */
+/* A function that vfio_pci_create() made. Waits for it for some milliseconds at most. Any thread. */
 void vfio_pci_facts_get(struct pci_function *function, struct vfio_pci_facts *ret_facts);
 
 /* The guest begins: what was done to the function up to here was not the guest's doing, and is not counted.

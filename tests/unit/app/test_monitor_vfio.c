@@ -193,6 +193,18 @@ static void a_device_tells_all(void **state)
 	expect_at(machine, "devices/0/reset", "{\"count\":0}");
 }
 
+static void one_that_takes_its_time(void **state)
+{
+	struct machine *machine = *state;
+
+	expect_at(machine, "devices/0/busy", "false");
+	fake.facts.busy = true;
+	expect_at(machine, "devices/0",
+		  "{\"id\":\"disk\",\"host\":\"0000:1a:00.3\",\"bus\":\"pcie.1\",\"state\":\"present\","
+		  "\"backend\":\"type1\",\"group\":14,\"vendor\":5197,\"device\":43016,\"announced\":true,"
+		  "\"busy\":true}");
+}
+
 static void it_is_announced_when_the_guest_knows(void **state)
 {
 	struct machine *machine = *state;
@@ -245,6 +257,7 @@ int main(void)
 #define vfio_test(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		vfio_test(a_device_tells_all),
+		vfio_test(one_that_takes_its_time),
 		vfio_test(it_is_announced_when_the_guest_knows),
 		vfio_test(those_that_come_and_go),
 		vfio_test(the_address_space),

@@ -275,6 +275,23 @@ static void test_claimed_by_use(void **state)
 	assert_true(facts().claimed);
 }
 
+/* A reset holds the function's lock for as long as the device takes. */
+static void test_busy(void **state)
+{
+	struct vfio_pci *pci = (struct vfio_pci *)function;
+	struct vfio_pci_facts now;
+
+	assert_false(facts().busy);
+	pthread_mutex_lock(&pci->lock);
+	now = facts();
+	pthread_mutex_unlock(&pci->lock);
+	assert_true(now.busy);
+	assert_string_equal(now.host, "0000:01:00.0");
+	assert_int_equal(now.group, 14);
+	assert_false(facts().busy);
+	assert_int_equal(facts().bar[0].size, 0x4000);
+}
+
 int main(void)
 {
 #define facts_test(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -288,6 +305,7 @@ int main(void)
 		facts_test(test_claimed_by_decode),
 		facts_test(test_claimed_by_interrupts),
 		facts_test(test_claimed_by_use),
+		facts_test(test_busy),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
