@@ -19,15 +19,19 @@ nic_bdf=0000:02:00.0
 work=$(mktemp -d) # in the lab's memory, gone with it
 serial=$work/serial
 messages=$work/messages
+asked='' # the arguments of the VM that was started last
+
+# spoiled: the processor of the VM that was started last shut down, where nothing
+# asked for it (docs/lab.md, "What is good to know").
+spoiled() { [[ $asked != *reboot=triple* ]] && grep -qs 'triple fault' "$messages"; }
 
 # vm ARGUMENT...: runs handfast to its end, with the guest's words in $serial and its own in $messages. Returns
-# its status; 124 when it is not done after 150 seconds. A guest whose processor shut down where nothing asked for
-# it (docs/lab.md, "What is good to know") is run once more, and that is said.
+# its status; 124 when it is not done after 150 seconds. A guest that was spoiled is run once more, and that is said.
 vm() {
 	local status=0
 
 	vm_once "$@" || status=$?
-	if grep -q 'triple fault' "$messages" && ! grep -q 'reboot=triple' <<<"$*"; then
+	if spoiled; then
 		echo "# the emulated processor shut down in the guest; once more: $*" >&2
 		status=0
 		vm_once "$@" || status=$?
@@ -36,6 +40,7 @@ vm() {
 }
 
 vm_once() {
+	asked=$*
 	HANDFAST_LOG=debug timeout --foreground 150 "$HANDFAST" -machine q35 -cpu host -display none \
 		-serial "file:$serial" "$@" </dev/null >"$work/output" 2>"$messages"
 }
@@ -44,6 +49,7 @@ vm_once() {
 monitor=("$HANDFAST" -machine q35)
 vm_start() {
 	: >"$serial"
+	asked=$*
 	HANDFAST_LOG=debug "${monitor[@]}" -cpu host -display none -serial "file:$serial" "$@" \
 		</dev/null >"$work/output" 2>"$messages" &
 	vm_pid=$!
@@ -55,7 +61,7 @@ vm_twice() {
 	local status=0
 
 	vm_twice_once "$@" || status=$?
-	if grep -q 'triple fault' "$messages"; then
+	if spoiled; then
 		echo "# the emulated processor shut down in the guest; once more: $*" >&2
 		status=0
 		vm_twice_once "$@" || status=$?
