@@ -46,6 +46,10 @@ holdings() {
 	cat "/proc/$vm_pid/task"/*/comm | sort | uniq -c
 	grep -c 'vfio-device' "/proc/$vm_pid/maps"
 }
+# KiB that it has written to besides the guest's memory.
+own_memory() {
+	awk '$1 == "Size:" {guest = $2 > 200000} $1 == "Private_Dirty:" && !guest {sum += $2} END {print sum}' "/proc/$vm_pid/smaps"
+}
 pinned() { awk '/^VmLck:/ {print $2}' "/proc/$vm_pid/status"; }
 vm_runs() { kill -0 "$vm_pid"; }
 vm_end() {
