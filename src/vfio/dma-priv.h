@@ -3,7 +3,9 @@
 #define HANDFAST_VFIO_DMA_PRIV_H
 
 /* Guest memory in an I/O address space, as the guest physical map has it. */
+#include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 
 #include "mem/map.h"
 #include "vfio/iospace.h"
@@ -31,6 +33,8 @@ struct vfio_dma {
 	/* Others look at these meanwhile. */
 	atomic_ullong need;   /* bytes of RAM that will be pinned */
 	atomic_ullong mapped; /* bytes that are */
+	pthread_t stopper;
+	bool stopping; /* there is one */
 };
 
 /* Whether devices are to reach the region: RAM that is not kept from them. */
@@ -52,7 +56,10 @@ int vfio_dma_check_space(struct mem_map *map, struct vfio_iospace *space);
  * the map can be changed meanwhile, but for its RAM. */
 int vfio_dma_start(struct vfio_dma *dma, struct mem_map *map, struct vfio_iospace *space, uint64_t need,
 		   const struct vfio_progress *progress);
-/* Unmaps all. Before the space loses its last device. */
+/* Begins to unmap all, beside what the caller does until vfio_dma_stop(): the devices are silent, and closing
+ * the last of them takes its time too. */
+void vfio_dma_stop_begin(struct vfio_dma *dma);
+/* Unmaps all, or waits until that is done. Before the space loses its last device. */
 void vfio_dma_stop(struct vfio_dma *dma);
 
 #endif

@@ -166,9 +166,26 @@ int vfio_dma_start(struct vfio_dma *dma, struct mem_map *map, struct vfio_iospac
 	return 0;
 }
 
+static void *stop(void *opaque)
+{
+	struct vfio_dma *dma = opaque;
+
+	unmap_blocks(dma, dma->ram_count);
+	return NULL;
+}
+
+void vfio_dma_stop_begin(struct vfio_dma *dma)
+{
+	dma->stopping = pthread_create(&dma->stopper, NULL, stop, dma) == 0;
+}
+
 void vfio_dma_stop(struct vfio_dma *dma)
 {
-	unmap_blocks(dma, dma->ram_count);
+	if (dma->stopping)
+		pthread_join(dma->stopper, NULL);
+	else
+		unmap_blocks(dma, dma->ram_count);
+	dma->stopping = false;
 	dma->ram_count = 0;
 	atomic_store(&dma->need, 0);
 }

@@ -215,7 +215,10 @@ static void device_close(struct vfio *vfio, struct holding *holding)
 		link = &(*link)->next;
 	*link = holding->next;
 	pthread_mutex_unlock(&vfio->reset);
-	holding->device->ops->destroy(holding->device);
+	if (!vfio->holdings)
+		vfio_dma_stop_begin(&vfio->dma);
+	holding->device->ops->destroy(
+		holding->device); /* the kernel resets it, which takes a tenth of a second */
 	(void)peers_follow(vfio); /* fewer devices: nothing to fail */
 	if (!vfio->holdings)
 		vfio_dma_stop(&vfio->dma);

@@ -272,8 +272,13 @@ static void test_memory_apart(void **state)
 	assert_int_equal(need, 3 * MIB);
 	assert_int_equal(vfio_dma_start(&dma, map, &space, need, &nobody), 0);
 	story_expect("+1M@0 +2M@200000 ");
+	/* Beside what else there is to do; once. */
+	vfio_dma_stop_begin(&dma);
 	vfio_dma_stop(&dma);
 	story_expect("-2M@200000 -1M@0 ");
+	assert_int_equal(dma.mapped, 0);
+	vfio_dma_stop(&dma);
+	story_expect("");
 }
 
 int main(void)

@@ -163,6 +163,11 @@ int vfio_dma_start(struct vfio_dma *dma, struct mem_map *map, struct vfio_iospac
 	return result(fails.dma, "dma+");
 }
 
+void vfio_dma_stop_begin(struct vfio_dma *dma)
+{
+	story_add("dma-- ");
+}
+
 void vfio_dma_stop(struct vfio_dma *dma)
 {
 	dma->need = dma->mapped = 0;
@@ -292,7 +297,7 @@ static void test_first_and_last(void **state)
 	made[0].release(made[0].opaque, made[0].device);
 	story_expect("device- p2p- detach101 ");
 	made[1].release(made[1].opaque, made[1].device);
-	story_expect("device- dma- detach102 space- ");
+	story_expect("dma-- device- dma- detach102 space- ");
 	vfio_usage_get(vfio, &usage);
 	assert_null(usage.backend);
 	assert_int_equal(usage.total, 0);
@@ -329,8 +334,8 @@ static void test_failures(void **state)
 		{ &fails.ranges, "check memlock space+ attach ranges! detach101 space- " },
 		{ &fails.dma, "check memlock space+ attach dma+! detach101 space- " },
 		{ &fails.device, "check memlock space+ attach dma+ device+! dma- detach101 space- " },
-		{ &fails.function,
-		  "check memlock space+ attach dma+ device+ function+! device- dma- detach101 space- " },
+		{ &fails.function, "check memlock space+ attach dma+ device+ function+! dma-- device- dma- "
+				   "detach101 space- " },
 	};
 
 	for (unsigned i = 0; i < sizeof(step) / sizeof(step[0]); i++) {
