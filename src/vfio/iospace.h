@@ -52,8 +52,11 @@ struct vfio_iospace_ops {
 	 * space's. */
 	int (*attach)(struct vfio_iospace *space, const struct broker_device *which, const char *vf_token,
 		      int *ret_device_fd);
-	/* Nothing of the device is mapped or used any more. Closes it; after the last one nothing can be
-	 * mapped, and all that was is gone. */
+	/* Nothing of the device is mapped or used any more. Closes it, upon which the kernel resets it; the
+	 * space stays as it is until detach(), and can be unmapped from meanwhile. */
+	void (*close)(struct vfio_iospace *space, int device_fd);
+	/* Takes out a device, closed or not; after the last one nothing can be mapped, and all that was is
+	 * gone. */
 	void (*detach)(struct vfio_iospace *space, int device_fd);
 	/*
 	 * Who is reset along with a device when its bus is (hot reset): the device itself and all that share

@@ -38,13 +38,15 @@ struct type1_group {
 	struct type1_group *next;
 	uint32_t number;
 	int fd;
-	unsigned devices; /* open ones */
+	unsigned devices; /* in the container, */
+	unsigned open;	  /* and still open of those */
 };
 
 struct type1_device {
 	struct type1_device *next;
 	struct type1_group *group;
 	int fd;
+	bool closed;
 };
 
 struct type1 {
@@ -395,6 +397,7 @@ static int type1_attach(struct vfio_iospace *space, const struct broker_device *
 	}
 	device->group = group;
 	group->devices++;
+	group->open++;
 	device->next = type1->devices;
 	type1->devices = device;
 	*ret_device_fd = device->fd;
@@ -410,22 +413,43 @@ fail_group:
 	return error;
 }
 
+/* It is there: attach() gave the descriptor out. */
+static struct type1_device **device_find(struct type1 *type1, int device_fd)
+{
+	struct type1_device **link = &type1->devices;
+
+	while ((*link)->fd != device_fd)
+		link = &(*link)->next;
+	return link;
+}
+
+static void device_close(struct type1 *type1, struct type1_device *device)
+{
+	if (device->closed)
+		return;
+	device->closed = true;
+	device->group->open--;
+	if (!device->group->open)
+		kvm_vfio_file_remove(type1->vm, device->group->fd);
+	close(device->fd);
+}
+
+static void type1_close(struct vfio_iospace *space, int device_fd)
+{
+	struct type1 *type1 = to_type1(space);
+
+	device_close(type1, *device_find(type1, device_fd));
+}
+
 static void type1_detach(struct vfio_iospace *space, int device_fd)
 {
 	struct type1 *type1 = to_type1(space);
-	struct type1_device **link = &type1->devices, *device;
-	struct type1_group *group;
+	struct type1_device **link = device_find(type1, device_fd), *device = *link;
+	struct type1_group *group = device->group;
 
-	/* It is there: attach() gave the descriptor out, and nobody closes it but this. */
-	while ((*link)->fd != device_fd)
-		link = &(*link)->next;
-	device = *link;
+	device_close(type1, device);
 	*link = device->next;
-	group = device->group;
 	group->devices--;
-	if (!group->devices)
-		kvm_vfio_file_remove(type1->vm, group->fd);
-	close(device->fd);
 	free(device);
 	if (!group->devices)
 		group_close(type1, group);
@@ -525,6 +549,7 @@ static const struct vfio_iospace_ops type1_ops = {
 	.map = type1_map,
 	.unmap = type1_unmap,
 	.attach = type1_attach,
+	.close = type1_close,
 	.detach = type1_detach,
 	.reset_members = type1_reset_members,
 	.reset_bus = type1_reset_bus,

@@ -217,9 +217,9 @@ static void device_close(struct vfio *vfio, struct holding *holding)
 	pthread_mutex_unlock(&vfio->reset);
 	if (!vfio->holdings)
 		vfio_dma_stop_begin(&vfio->dma);
-	holding->device->ops->destroy(
-		holding->device); /* the kernel resets it, which takes a tenth of a second */
-	(void)peers_follow(vfio); /* fewer devices: nothing to fail */
+	holding->device->ops->destroy(holding->device);
+	(void)peers_follow(vfio);			   /* fewer devices: nothing to fail */
+	vfio->space->ops->close(vfio->space, holding->fd); /* a tenth of a second, for the kernel resets it */
 	if (!vfio->holdings)
 		vfio_dma_stop(&vfio->dma);
 	vfio->space->ops->detach(vfio->space, holding->fd);

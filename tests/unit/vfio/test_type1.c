@@ -247,6 +247,7 @@ static void test_attach(void **state)
 static void test_two_of_one_group(void **state)
 {
 	struct broker_device a = device_at(1, 1), b = device_at(2, 1);
+	char expected[128];
 	int fd_a, fd_b;
 
 	assert_int_equal(space->ops->attach(space, &a, NULL, &fd_a), 0);
@@ -257,9 +258,16 @@ static void test_two_of_one_group(void **state)
 	story_expect("");
 	assert_false(is_open(fd_a));
 	assert_true(is_open(kernel.group_fd[1]));
-	space->ops->detach(space, fd_b);
-	assert_false(is_open(kernel.group_fd[1]));
+	/* Closed, its group is in the container still. */
+	space->ops->close(space, fd_b);
+	assert_false(is_open(fd_b));
+	snprintf(expected, sizeof(expected), "kvm-%d ", kernel.group_fd[1]);
+	story_expect(expected);
+	assert_int_equal(space->ops->unmap(space, 0, 4096), 0);
 	story_forget();
+	space->ops->detach(space, fd_b);
+	story_expect("leave ");
+	assert_false(is_open(kernel.group_fd[1]));
 }
 
 static void test_two_groups(void **state)

@@ -78,6 +78,11 @@ static int space_attach(struct vfio_iospace *space, const struct broker_device *
 	return result(fails.attach, "attach");
 }
 
+static void space_close(struct vfio_iospace *space, int device_fd)
+{
+	story_add("close%d ", device_fd);
+}
+
 static void space_detach(struct vfio_iospace *space, int device_fd)
 {
 	story_add("detach%d ", device_fd);
@@ -114,6 +119,7 @@ static const struct vfio_iospace_ops space_ops = { .name = "fake",
 						   .attach = space_attach,
 						   .reset_members = space_reset_members,
 						   .reset_bus = space_reset_bus,
+						   .close = space_close,
 						   .detach = space_detach,
 						   .usage = space_usage,
 						   .destroy = space_destroy };
@@ -293,11 +299,11 @@ static void test_first_and_last(void **state)
 	assert_int_equal(create(3), 0);
 	story_expect("check attach device+ function+ ");
 	made[2].release(made[2].opaque, made[2].device);
-	story_expect("device- detach103 ");
+	story_expect("device- close103 detach103 ");
 	made[0].release(made[0].opaque, made[0].device);
-	story_expect("device- p2p- detach101 ");
+	story_expect("device- p2p- close101 detach101 ");
 	made[1].release(made[1].opaque, made[1].device);
-	story_expect("dma-- device- dma- detach102 space- ");
+	story_expect("dma-- device- close102 dma- detach102 space- ");
 	vfio_usage_get(vfio, &usage);
 	assert_null(usage.backend);
 	assert_int_equal(usage.total, 0);
@@ -334,8 +340,9 @@ static void test_failures(void **state)
 		{ &fails.ranges, "check memlock space+ attach ranges! detach101 space- " },
 		{ &fails.dma, "check memlock space+ attach dma+! detach101 space- " },
 		{ &fails.device, "check memlock space+ attach dma+ device+! dma- detach101 space- " },
-		{ &fails.function, "check memlock space+ attach dma+ device+ function+! dma-- device- dma- "
-				   "detach101 space- " },
+		{ &fails.function,
+		  "check memlock space+ attach dma+ device+ function+! dma-- device- close101 dma- "
+		  "detach101 space- " },
 	};
 
 	for (unsigned i = 0; i < sizeof(step) / sizeof(step[0]); i++) {
@@ -355,7 +362,7 @@ static void test_second_fails(void **state)
 	story_forget();
 	fails.function = EIO;
 	assert_int_equal(create(2), -EIO);
-	story_expect("check attach device+ p2p+ function+! device- p2p- detach102 ");
+	story_expect("check attach device+ p2p+ function+! device- p2p- close102 detach102 ");
 	fails.function = 0;
 	fails.device = EIO;
 	assert_int_equal(create(2), -EIO);
@@ -363,7 +370,7 @@ static void test_second_fails(void **state)
 	fails.device = 0;
 	fails.p2p = EIO;
 	assert_int_equal(create(2), -EIO);
-	story_expect("check attach device+ p2p+! device- detach102 ");
+	story_expect("check attach device+ p2p+! device- close102 detach102 ");
 	made[0].release(made[0].opaque, made[0].device);
 }
 
