@@ -64,3 +64,29 @@ has_driver() { [ "$(driver_of "$1")" = "$2" ]; }
 says_again() { wait_for "$1" more_than "$3" "$2"; }
 more_than() { [ "$(times "$2")" -gt "$1" ]; }
 times() { grep -cF -- "$1" "$serial"; }
+
+# Guests that use everything that comes (guest-slots.sh). Some of the devices need room for I/O ports behind the port.
+# shellcheck disable=SC2054  # the commas are handfast's
+ports=(-smp 2 -m 512 -qmp "unix:$socket,server,nowait"
+	-device pcie-root-port,id=pcie.1,port=1,bus=pcie.0,addr=0x4,io-reserve=4K
+	-device pcie-root-port,id=pcie.2,port=2,bus=pcie.0,addr=0x5,io-reserve=4K
+	-device pcie-root-port,id=pcie.3,port=3,bus=pcie.0,addr=0x6,io-reserve=4K)
+slots_lab=("${ports[@]}" -kernel "$KERNEL_LAB" -initrd "${GUEST_SLOTS_LAB?}")
+slots_stock=("${ports[@]}" -kernel "$KERNEL_STOCK" -initrd "${GUEST_SLOTS_STOCK?}")
+
+# works DRIVER: the guest has used that driver's device, from begin to end, after this was asked; in 60 seconds.
+works() { says_again 60 "slots: $1 works" $(($(times "slots: $1 works") + 1)); }
+says() { grep -qF -- "$1" "$messages"; }
+
+listener=''
+# listen: what happens is written to $work/events from now on; told EVENT ID COUNT: it has happened so often.
+listen() {
+	[ -p "$work/pipe" ] || mkfifo "$work/pipe"
+	exec 8<>"$work/pipe"
+	[ -z "$listener" ] || kill "$listener" 2>/dev/null
+	"$HANDFAST" qmp "$socket" <&8 >"$work/events" 2>&1 &
+	listener=$!
+	echo query-status >&8
+	wait_for 20 grep -q '"running"' "$work/events"
+}
+told() { [ "$(grep -cE "\"event\": *\"$1\".*\"device\": *\"$2\"" "$work/events")" -ge "$3" ]; }
