@@ -116,7 +116,8 @@ int managed_bind_one(struct managed *managed, const struct host *host, struct bd
 	if (error)
 		return error;
 	managed->list[index] = bdf;
-	managed->moved[index] = moved;
+	/* It may have left before without being given back yet, for the sake of others of its group. */
+	managed->moved[index] |= moved;
 	if (index == managed->count)
 		managed->count++;
 	managed->bound = true;
