@@ -317,6 +317,7 @@ int machine_run(struct machine *machine, int *ret_signal)
 	qmp_event(machine->qmp, "SHUTDOWN",
 		  monitor_cause(machine->end_by_guest,
 				machine->end_reason ? machine->end_reason : "host-error"));
+	machine_unplug_complete(machine);
 	qmp_flush(machine->qmp, FAREWELL_MS);
 	tell_statistics(machine);
 	if (error < 0)

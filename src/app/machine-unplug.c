@@ -422,18 +422,29 @@ int machine_unplug_create(struct machine *machine)
 	return 0;
 }
 
-void machine_unplug_destroy(struct machine *machine)
+void machine_unplug_complete(struct machine *machine)
 {
 	struct unplug *unplug = machine->unplug;
 
-	if (!unplug)
-		return;
+	for (struct removal *removal = unplug->removals; removal; removal = removal->next) {
+		if (is_pending(removal))
+			take_out(removal);
+	}
 	while (unplug->takeouts) {
 		struct takeout *takeout = unplug->takeouts;
 
 		unplug->takeouts = takeout->next;
 		finish(machine, takeout);
 	}
+}
+
+void machine_unplug_destroy(struct machine *machine)
+{
+	struct unplug *unplug = machine->unplug;
+
+	if (!unplug)
+		return;
+	machine_unplug_complete(machine);
 	while (unplug->removals) {
 		struct removal *removal = unplug->removals;
 

@@ -430,6 +430,21 @@ static void a_reset_is_a_yes(void **state)
 	assert_non_null(disk());
 }
 
+static void the_guests_end_completes_it(void **state)
+{
+	struct machine *machine = *state;
+
+	assert_int_equal(machine_unplug(machine, disk(), false), 0);
+	machine_unplug_complete(machine);
+	expect("close:disk back:0000:1a:00.0 deleted:disk ");
+	assert_null(disk());
+	/* Nobody else is sent away by it. */
+	add(machine, 0, "next");
+	machine_unplug_complete(machine);
+	expect("");
+	assert_non_null(disk());
+}
+
 static void the_end_of_the_machine_waits_for_it(void **state)
 {
 	struct machine *machine = *state;
@@ -527,6 +542,7 @@ int main(void)
 		unplug_test(a_guest_that_hears_and_does_nothing),
 		unplug_test(what_comes_late_comes),
 		unplug_test(a_reset_is_a_yes),
+		unplug_test(the_guests_end_completes_it),
 		unplug_test(the_end_of_the_machine_waits_for_it),
 		unplug_test(by_force_it_is_torn_out),
 		unplug_test(whom_the_guest_does_not_know_leaves_alone),
