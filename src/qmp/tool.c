@@ -12,17 +12,18 @@
 #include "base/text.h"
 #include "qmp/dispatch-priv.h"
 #include "qmp/peer-priv.h"
+#include "qmp/print-priv.h"
 #include "qmp/request-priv.h"
+#include "qmp/shell-priv.h"
 
 #define FAILED	1
 #define MISUSED 2
 
-#define AS_LINES (JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE)
-#define AS_LINE	 (JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE)
-
 static const char help[] =
 	"usage: handfast qmp SOCKET COMMAND [KEY=VALUE]...   one command; its answer on standard output\n"
-	"       handfast qmp SOCKET                          commands from standard input, one a line\n"
+	"       handfast qmp SOCKET                          commands from standard input, one a line;\n"
+	"                                                    on a terminal a shell: Tab completes, Ctrl-D "
+	"leaves\n"
 	"       handfast qmp --commands                      what commands and events there are\n"
 	"\n"
 	"Talks to a running VM. SOCKET is the path behind its -qmp unix:PATH,server,nowait, or tcp:IP:PORT.\n"
@@ -42,11 +43,6 @@ struct words {
 	int command_count;
 };
 
-static void print(struct json_object *object, int form)
-{
-	puts(json_object_to_json_string_ext(object, form));
-}
-
 static int misused(void)
 {
 	error_tried("run handfast qmp");
@@ -59,40 +55,6 @@ static int failed(void)
 {
 	log_failure(error_get());
 	return FAILED;
-}
-
-static void print_command(const struct qmp_command *command)
-{
-	static const char *const types[] = {
-		[QMP_TYPE_STRING] = "string",
-		[QMP_TYPE_INT] = "integer",
-		[QMP_TYPE_BOOL] = "boolean",
-		[QMP_TYPE_ARRAY] = "array",
-	};
-
-	printf("%-20s %s\n", command->name, command->summary);
-	for (size_t i = 0; i < command->argument_count; i++) {
-		const struct qmp_argument *argument = &command->arguments[i];
-
-		if (argument->name)
-			printf("  %s (%s%s)\n", argument->name, types[argument->type],
-			       argument->optional ? ", optional" : "");
-		else
-			puts("  and the properties of what it is about");
-	}
-}
-
-static int print_commands(const struct qmp_table *table)
-{
-	puts("commands:");
-	for (size_t i = 0; i < qmp_builtin_command_count; i++)
-		print_command(&qmp_builtin_commands[i]);
-	for (size_t i = 0; i < table->command_count; i++)
-		print_command(&table->commands[i]);
-	puts("\nevents:");
-	for (size_t i = 0; i < table->event_count; i++)
-		printf("%-20s %s\n", table->events[i].name, table->events[i].summary);
-	return EXIT_SUCCESS;
 }
 
 /* An option of ours. Returns how many words it took, 0 where it is none, or a negative errno. */
@@ -140,33 +102,6 @@ static int read_words(int argc, char **argv, struct words *ret_words)
 	return 0;
 }
 
-static bool is_event(struct json_object *object, const char *name)
-{
-	struct json_object *event;
-
-	return json_object_object_get_ex(object, "event", &event) &&
-	       (!name || strcmp(json_object_get_string(event), name) == 0);
-}
-
-/* Prints an answer; returns the status that it means. */
-static int print_answer(struct json_object *answer, int form)
-{
-	struct json_object *part, *text, *class;
-
-	if (json_object_object_get_ex(answer, "return", &part)) {
-		print(part, form);
-		return EXIT_SUCCESS;
-	}
-	if (json_object_object_get_ex(answer, "error", &part) &&
-	    json_object_object_get_ex(part, "desc", &text) &&
-	    json_object_object_get_ex(part, "class", &class))
-		error_set(EPROTO, "%s: %s", json_object_get_string(class), json_object_get_string(text));
-	else
-		error_set(EPROTO, "what it says is not QMP: %s",
-			  json_object_to_json_string_ext(answer, AS_LINE));
-	return failed();
-}
-
 /* Sends one command and waits for its answer. *seen: the awaited event, if it comes meanwhile. */
 static int one_command(struct qmp_peer *peer, const struct words *words, struct json_object *request,
 		       struct json_object **seen)
@@ -179,13 +114,13 @@ static int one_command(struct qmp_peer *peer, const struct words *words, struct 
 		error = qmp_peer_receive(peer, -1, &object);
 		if (error < 0)
 			break;
-		if (!is_event(object, NULL)) {
-			int status = print_answer(object, AS_LINES);
+		if (!print_is_event(object, NULL)) {
+			int status = print_answer(object, PRINT_AS_LINES);
 
 			json_object_put(object);
 			return status;
 		}
-		if (words->event && !*seen && is_event(object, words->event))
+		if (words->event && !*seen && print_is_event(object, words->event))
 			*seen = object;
 		else
 			json_object_put(object);
@@ -203,12 +138,12 @@ static int await_event(struct qmp_peer *peer, const char *name, struct json_obje
 			error_tried("wait for %s from %s", name, peer->name);
 			return failed();
 		}
-		if (is_event(object, name))
+		if (print_is_event(object, name))
 			seen = object;
 		else
 			json_object_put(object);
 	}
-	print(seen, AS_LINES);
+	print_object(seen, PRINT_AS_LINES);
 	json_object_put(seen);
 	return EXIT_SUCCESS;
 }
@@ -243,10 +178,10 @@ static int run_lines(struct qmp_peer *peer, const struct qmp_table *table)
 			status = failed();
 			break;
 		}
-		if (object && is_event(object, NULL)) {
-			print(object, AS_LINE);
+		if (object && print_is_event(object, NULL)) {
+			print_object(object, PRINT_AS_LINE);
 		} else if (object) {
-			status |= print_answer(object, AS_LINE);
+			status |= print_answer(object, PRINT_AS_LINE);
 			outstanding -= outstanding > 0;
 		} else {
 			int sent = request_lines_read(&lines, table, peer);
@@ -264,6 +199,13 @@ static int run_lines(struct qmp_peer *peer, const struct qmp_table *table)
 	return lines.failed ? FAILED : status;
 }
 
+/* A person at a terminal gets a shell, a program what it always got. */
+static int run_all(struct qmp_peer *peer, const struct qmp_table *table)
+{
+	return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) ? shell_run(peer, table)
+							     : run_lines(peer, table);
+}
+
 int qmp_tool(int argc, char **argv, const struct qmp_table *table)
 {
 	struct json_object *request = NULL;
@@ -279,15 +221,17 @@ int qmp_tool(int argc, char **argv, const struct qmp_table *table)
 	}
 	if (read_words(argc, argv, &words) < 0)
 		return misused();
-	if (words.commands)
-		return print_commands(table);
+	if (words.commands) {
+		print_commands(table);
+		return EXIT_SUCCESS;
+	}
 	if (words.command_count > 0 &&
 	    request_from_words(table, words.command, (size_t)words.command_count, &request) < 0)
 		return misused();
 	if (qmp_peer_connect(words.socket, (int64_t)words.timeout * 1000, &peer) < 0) {
 		status = failed();
 	} else {
-		status = request || words.event ? run_one(&peer, &words, request) : run_lines(&peer, table);
+		status = request || words.event ? run_one(&peer, &words, request) : run_all(&peer, table);
 		qmp_peer_close(&peer);
 	}
 	json_object_put(request);
