@@ -204,7 +204,8 @@ void machine_unplug_after_reset(struct machine *machine);
 /* For pci_root_port_create(); opaque is the machine. Any thread. */
 void machine_unplug_slot_changed(void *opaque, struct pci_function *port);
 int machine_unplug_create(struct machine *machine);
-/* The guest has ended: who was to leave leaves. Waits for all that are on their way out, and tells of them. */
+/* The guest has ended: who was to leave leaves. Waits for all that are on their way out, and tells of them.
+ */
 void machine_unplug_complete(struct machine *machine);
 /* vCPUs are gone. NULL machine->unplug is fine. */
 void machine_unplug_destroy(struct machine *machine);
