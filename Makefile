@@ -36,9 +36,11 @@ matrix: setup-test
 	@$(if $(DEVICES),,tests/lab/matrix-report build/logs/matrix/matrix-*.log >build/devices.md && \
 		mv build/devices.md docs/devices.md)
 
+# Handfast beside QEMU: starts (ten minutes), then hot-plug (one to two hours). One of them: bench/run start|hotplug.
 bench: setup-test
 	@$(MAKE) --no-print-directory $(BUILD)/handfast
-	@bench/run
+	@bench/run start
+	@bench/run hotplug
 
 lint: setup-test
 	@scripts/lint

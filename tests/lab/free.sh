@@ -101,7 +101,7 @@ held_once() {
 yardstick() {
 	local status=0
 
-	timeout --foreground "$1" bench/qemu-guest -machine q35 -cpu host -smp 2 -m 256 -display none \
+	timeout --foreground "$1" bench/start/qemu-guest -machine q35 -cpu host -smp 2 -m 256 -display none \
 		-serial "file:$serial" -kernel "$GUEST_FREE" -append "$2" "${words[@]}" </dev/null >"$work/output" 2>&1 ||
 		status=$?
 	case $status in
