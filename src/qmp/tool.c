@@ -155,6 +155,7 @@ static int run_one(struct qmp_peer *peer, const struct words *words, struct json
 
 	if (request)
 		status = one_command(peer, words, request, &seen);
+	fflush(stdout); /* who reads the answer knows that the event is waited for */
 	if (status == EXIT_SUCCESS && words->event)
 		return await_event(peer, words->event, seen);
 	json_object_put(seen);
