@@ -22,7 +22,7 @@ def connect(place):
         result = socket.create_connection((host, int(port)), 20)
     else:
         result = socket.socket(socket.AF_UNIX)
-        result.settimeout(20)
+        result.settimeout(60)
         result.connect(place)
     return result
 

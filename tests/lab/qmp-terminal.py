@@ -51,7 +51,7 @@ class Terminal:
 
     def wants(self, pattern, why):
         """Reads until pattern comes, and takes all up to its end off what was seen."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while True:
             found = re.search(pattern, self.seen, re.DOTALL)
             if found:
@@ -64,7 +64,7 @@ class Terminal:
         os.write(self.fd, keys.encode())
 
     def ends(self, wanted):
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while self.read(deadline - time.monotonic()):
             pass
         while time.monotonic() < deadline:
@@ -80,7 +80,7 @@ class Terminal:
 
 def elsewhere(command):
     """A command on another connection, while this one is at the prompt."""
-    subprocess.run([HANDFAST, "qmp", SOCKET, "--timeout", "20", command], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([HANDFAST, "qmp", SOCKET, "--timeout", "60", command], check=True, stdout=subprocess.DEVNULL)
 
 
 # How far the cursor is moved, and a row's rest taken away, are the terminal's own affair.
