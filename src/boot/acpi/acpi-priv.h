@@ -27,6 +27,13 @@ struct acpi_layout {
 int acpi_build(const struct boot_machine *machine, uint64_t start, void *ret_to, size_t size,
 	       struct acpi_layout *ret_layout);
 
+#define ACPI_HEADER_SIZE 36 /* bytes, of a table's common header */
+
+/* Fills up to a place where a table may begin. */
+void acpi_align(struct aml *out);
+/* What makes the sum of all bytes zero. */
+uint8_t acpi_checksum(const void *data, size_t size);
+
 /* A table with its common header; the writer's offset 0 is a multiple of 16. Returns where it begins; the
  * end fills in length and checksum. */
 size_t acpi_table_begin(struct aml *out, const char *signature, uint8_t revision);

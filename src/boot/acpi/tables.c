@@ -11,25 +11,11 @@
 static const
 #include "boot/dsdt.hex"
 
-#define PAGE_SIZE	4096
-#define TABLE_ALIGNMENT 16
-#define FACS_SIZE	64
+#define PAGE_SIZE 4096
+#define FACS_SIZE 64
 
-	/* What every table begins with: ACPI 6.5, 5.2.6. */
-	struct header {
-	char signature[4];
-	uint32_t length;
-	uint8_t revision;
-	uint8_t checksum;
-	char oem_id[6];
-	char oem_table_id[8];
-	uint32_t oem_revision;
-	char creator_id[4];
-	uint32_t creator_revision;
-} __attribute__((packed));
-
-/* 5.2.5.3 */
-struct rsdp {
+	/* 5.2.5.3 */
+	struct rsdp {
 	char signature[8];
 	uint8_t checksum; /* of the first 20 bytes */
 	char oem_id[6];
@@ -117,8 +103,8 @@ struct fadt {
 	uint64_t hypervisor_vendor;
 } __attribute__((packed));
 
-_Static_assert(sizeof(struct header) == 36 && sizeof(struct rsdp) == 36, "sizes of the specification");
-_Static_assert(sizeof(struct header) + sizeof(struct fadt) == 276, "FADT of revision 6");
+_Static_assert(sizeof(struct rsdp) == 36, "size of the specification");
+_Static_assert(ACPI_HEADER_SIZE + sizeof(struct fadt) == 276, "FADT of revision 6");
 
 #define FADT_REVISION	   6
 #define FADT_MINOR_VERSION 5
@@ -167,57 +153,6 @@ struct mcfg {
 } __attribute__((packed));
 
 #define ECAM_BYTES_PER_BUS (UINT64_C(1) << 20)
-
-/* What makes the sum of all bytes zero. */
-static uint8_t checksum(const void *data, size_t size)
-{
-	const uint8_t *bytes = data;
-	uint8_t sum = 0;
-
-	for (size_t i = 0; i < size; i++)
-		sum = (uint8_t)(sum + bytes[i]);
-	return (uint8_t)-sum;
-}
-
-static void align(struct aml *out, size_t to)
-{
-	static const uint8_t zero;
-
-	while (out->used % to != 0 && !out->overflow)
-		aml_bytes(out, &zero, 1);
-}
-
-size_t acpi_table_begin(struct aml *out, const char *signature, uint8_t revision)
-{
-	struct header header = {
-		.revision = revision,
-		.oem_id = { 'H', 'N', 'D', 'F', 'S', 'T' },
-		.oem_table_id = { 'H', 'A', 'N', 'D', 'F', 'A', 'S', 'T' },
-		.oem_revision = 1,
-		.creator_id = { 'H', 'F', 'S', 'T' },
-		.creator_revision = 1,
-	};
-	size_t table;
-
-	align(out, TABLE_ALIGNMENT);
-	table = out->used;
-	memcpy(header.signature, signature, sizeof(header.signature));
-	aml_bytes(out, &header, sizeof(header));
-	return table;
-}
-
-void acpi_table_end(struct aml *out, size_t table)
-{
-	struct header header;
-
-	if (out->overflow)
-		return;
-	memcpy(&header, out->data + table, sizeof(header));
-	header.length = (uint32_t)(out->used - table);
-	memcpy(out->data + table, &header, sizeof(header));
-	header.checksum = checksum(out->data + table, header.length);
-	memcpy(out->data + table, &header, sizeof(header));
-}
 
 static struct address io_address(uint16_t port, unsigned bytes, uint8_t access_size)
 {
@@ -287,7 +222,7 @@ static size_t write_dsdt(struct aml *out)
 {
 	size_t table;
 
-	align(out, TABLE_ALIGNMENT);
+	acpi_align(out);
 	table = out->used;
 	aml_bytes(out, dsdt_aml_code, sizeof(dsdt_aml_code));
 	return table;
@@ -312,8 +247,8 @@ static void write_rsdp(void *to, uint64_t xsdt)
 		.xsdt = xsdt,
 	};
 
-	rsdp.checksum = checksum(&rsdp, RSDP_FIRST_PART);
-	rsdp.extended_checksum = checksum(&rsdp, sizeof(rsdp));
+	rsdp.checksum = acpi_checksum(&rsdp, RSDP_FIRST_PART);
+	rsdp.extended_checksum = acpi_checksum(&rsdp, sizeof(rsdp));
 	memcpy(to, &rsdp, sizeof(rsdp));
 }
 
