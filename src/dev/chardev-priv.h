@@ -6,6 +6,7 @@
  * What the kinds of character backends have in common.
  *
  *     chardev.c          creation, destruction, the calls from devices
+ *     chardev-kick.c     wakes the loop
  *     chardev-output.c   the buffer and how it is written out
  *     chardev-input.c    how input is read
  *     chardev-stream.c   one direction of a descriptor

@@ -20,15 +20,6 @@ static const struct chardev_kind_ops *const kinds[] = {
 	[CHARDEV_SOCKET] = &chardev_socket_ops,
 };
 
-void chardev_kick(struct chardev *chardev)
-{
-	uint64_t one = 1;
-	/* The counter can only be full when a wake-up is due anyway. */
-	ssize_t ignored = write(chardev->kick.fd, &one, sizeof(one));
-
-	(void)ignored;
-}
-
 static void kicked(struct loop_source *source, uint32_t events)
 {
 	struct chardev *chardev = source->opaque;
