@@ -11,8 +11,17 @@ enum pci_acpi_event {
 	PCI_ACPI_EJECT = 3, /* what is in there is to leave */
 };
 
-/* The port's slot is one of them from now on, in the order of these calls. Errors: ENOSPC. */
-int pci_acpi_add(struct pci_acpi *acpi, struct pci_function *port, unsigned *ret_number);
+/* What the guest says by the registers, of a port's slot. A vCPU's thread, no lock held. */
+struct pci_acpi_port_ops {
+	void (*begins)(struct pci_function *port); /* the guest is told by ACPI from now on */
+	void (*ejected)(struct pci_function *port);
+	void (*refused)(struct pci_function *port);
+};
+
+/* The port's slot is one of them from now on, in the order of these calls. ops: the same for all. Errors:
+ * ENOSPC. */
+int pci_acpi_add(struct pci_acpi *acpi, struct pci_function *port, const struct pci_acpi_port_ops *ops,
+		 unsigned *ret_number);
 
 /* Kept until the guest can take it, or for good. Any thread. */
 void pci_acpi_notify(struct pci_acpi *acpi, unsigned number, enum pci_acpi_event event);
@@ -21,10 +30,5 @@ bool pci_acpi_in_charge(struct pci_acpi *acpi);
 
 /* Whether it has been told that somebody has come, or gone, as often as that has happened. Any thread. */
 bool pci_acpi_told(struct pci_acpi *acpi, unsigned number);
-
-/* Of a port, by the registers; no lock held. */
-void pci_root_port_acpi_begins(struct pci_function *port);
-void pci_root_port_ejected(struct pci_function *port);
-void pci_root_port_refused(struct pci_function *port);
 
 #endif

@@ -24,6 +24,7 @@ struct pci_acpi {
 	struct mem_io io;
 	void (*gpe)(void *opaque);
 	void *opaque;
+	const struct pci_acpi_port_ops *port_ops;
 	struct pci_function *ports[PCI_ACPI_SLOTS]; /* does not change once the guest runs */
 	unsigned count;
 
@@ -84,7 +85,7 @@ static void begin(struct pci_acpi *acpi)
 	if (tell)
 		acpi->gpe(acpi->opaque);
 	for (unsigned i = 0; i < acpi->count && !was; i++)
-		pci_root_port_acpi_begins(acpi->ports[i]);
+		acpi->port_ops->begins(acpi->ports[i]);
 }
 
 static void take_ost(struct pci_acpi *acpi, uint32_t value)
@@ -93,7 +94,7 @@ static void take_ost(struct pci_acpi *acpi, uint32_t value)
 
 	if (number < acpi->count && (event == OST_EJECT || event == OST_EJECT_BY_OS) &&
 	    status != OST_SUCCESS && status != OST_IN_PROGRESS)
-		pci_root_port_refused(acpi->ports[number]);
+		acpi->port_ops->refused(acpi->ports[number]);
 }
 
 static void acpi_write(void *opaque, uint64_t offset, unsigned size, uint64_t value)
@@ -103,7 +104,7 @@ static void acpi_write(void *opaque, uint64_t offset, unsigned size, uint64_t va
 	if (size != 4)
 		return;
 	if (offset == AT_EJECT && value < acpi->count)
-		pci_root_port_ejected(acpi->ports[value]);
+		acpi->port_ops->ejected(acpi->ports[value]);
 	else if (offset == AT_OST)
 		take_ost(acpi, (uint32_t)value);
 	else if (offset == AT_OSC)
@@ -161,10 +162,12 @@ struct pci_function *pci_acpi_port(const struct pci_acpi *acpi, unsigned number)
 	return number < acpi->count ? acpi->ports[number] : NULL;
 }
 
-int pci_acpi_add(struct pci_acpi *acpi, struct pci_function *port, unsigned *ret_number)
+int pci_acpi_add(struct pci_acpi *acpi, struct pci_function *port, const struct pci_acpi_port_ops *ops,
+		 unsigned *ret_number)
 {
 	if (acpi->count == PCI_ACPI_SLOTS)
 		return error_set(ENOSPC, "ACPI has names for %u ports that can be plugged", PCI_ACPI_SLOTS);
+	acpi->port_ops = ops;
 	*ret_number = acpi->count;
 	acpi->ports[acpi->count++] = port;
 	return 0;

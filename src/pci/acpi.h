@@ -5,16 +5,16 @@
 /*
  * Hot-plug by ACPI: the registers through which the methods of the ACPI tables (boot/acpi/slots.c, dsdt.asl)
  * learn which slot the guest has to look at, and say what its system has done. ACPI 6.5, 5.6.6
- * (notifications), 6.3.3
- * (_EJ0), 6.3.5 (_OST); PCI Firmware 3.3, 4.5.1 (_OSC).
+ * (notifications), 6.3.3 (_EJ0), 6.3.5 (_OST); PCI Firmware 3.3, 4.5.1 (_OSC).
  *
  * A guest that evaluates _OSC is not given the slots' own registers and is told by ACPI from then on; one
  * that never does works with the slots themselves (slot.c). Registers, of 4 bytes each:
  *
- *     0  read: an event, which is taken by that: the slot's number, in bits 8 to 15 what to notify it of; 0:
- * none 4  written: a slot's number: the guest has ejected what is in there 8  written: _OST: the slot's
- * number, in bits 8 to 23 the event, in bits 24 to 31 the status 12  written: anything: _OSC has been
- * evaluated
+ * - 0, read: an event, which is taken by that: the slot's number, in bits 8 to 15 what to notify it of; 0:
+ *   none.
+ * - 4, written: a slot's number: the guest has ejected what is in there.
+ * - 8, written: _OST: the slot's number, in bits 8 to 23 the event, in bits 24 to 31 the status.
+ * - 12, written: anything: _OSC has been evaluated.
  */
 #include "mem/bus.h"
 #include "pci/pci.h"

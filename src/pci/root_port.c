@@ -449,20 +449,24 @@ static void by_acpi(struct pci_function *function, void (*change)(struct pci_slo
 		port->handles.slot_changed(port->handles.opaque, function);
 }
 
-void pci_root_port_acpi_begins(struct pci_function *function)
+static void on_acpi_begins(struct pci_function *function)
 {
 	by_acpi(function, pci_slot_acpi_begins);
 }
 
-void pci_root_port_ejected(struct pci_function *function)
+static void on_ejected(struct pci_function *function)
 {
 	by_acpi(function, pci_slot_ejected);
 }
 
-void pci_root_port_refused(struct pci_function *function)
+static void on_refused(struct pci_function *function)
 {
 	by_acpi(function, pci_slot_refused);
 }
+
+static const struct pci_acpi_port_ops acpi_ops = { .begins = on_acpi_begins,
+						   .ejected = on_ejected,
+						   .refused = on_refused };
 
 static void root_port_destroy(struct pci_function *function)
 {
@@ -513,7 +517,7 @@ int pci_root_port_create(const struct pci_root_port_handles *handles,
 		      ? pci_bus_create_secondary(handles->machine_lock, options->id, &port->function, 1, &bus)
 		      : error_sys(ENOMEM, "allocating pcie-root-port '%s'", options->id);
 	if (ret == 0 && handles->acpi && options->hotplug)
-		ret = pci_acpi_add(handles->acpi, &port->function, &port->acpi_number);
+		ret = pci_acpi_add(handles->acpi, &port->function, &acpi_ops, &port->acpi_number);
 	if (ret < 0) {
 		root_port_destroy(&port->function);
 		return ret;
