@@ -4,7 +4,7 @@
 
 #include "app/machine-priv.h"
 
-/* What the host tells of the devices that this machine has. */
+/* The devices that this machine has, or is to have. */
 
 const char *machine_device_name(const struct pci_function *function, char ret_name[MACHINE_DEVICE_NAME_SIZE])
 {
@@ -44,16 +44,4 @@ void machine_plan_drop(struct machine *machine, struct device_plan *plan)
 	*link = plan->next;
 	device_plan_free(plan);
 	free(plan);
-}
-
-static void on_request(void *opaque, struct pci_function *function)
-{
-	machine_unplug_for_host(opaque, function);
-}
-
-struct vfio_events machine_device_events(struct machine *machine)
-{
-	return (struct vfio_events){ .error = machine_device_failed,
-				     .request = on_request,
-				     .opaque = machine };
 }

@@ -50,7 +50,7 @@ static int explain(struct machine *machine, const struct pci_function *function,
 	return -EIO;
 }
 
-void machine_device_failed(void *opaque, struct pci_function *function)
+static void on_error(void *opaque, struct pci_function *function)
 {
 	struct machine *machine = opaque;
 	const struct device_plan *plan = machine_device_plan(machine, function);
@@ -67,4 +67,14 @@ void machine_device_failed(void *opaque, struct pci_function *function)
 	log_failure(error_get());
 	if (action == DEVICE_ERR_RESET)
 		machine_ask_reset(machine, "host-error");
+}
+
+static void on_request(void *opaque, struct pci_function *function)
+{
+	machine_unplug_for_host(opaque, function);
+}
+
+struct vfio_events machine_device_events(struct machine *machine)
+{
+	return (struct vfio_events){ .error = on_error, .request = on_request, .opaque = machine };
 }

@@ -2,6 +2,7 @@
 #ifndef HANDFAST_APP_MACHINE_PRIV_H
 #define HANDFAST_APP_MACHINE_PRIV_H
 
+#include <signal.h>
 #include <stdatomic.h>
 
 #include "app/devices.h"
@@ -100,8 +101,10 @@ struct machine {
 	bool ended_by_failure;
 };
 
-/* machine.c: what the kinds of the device table get. */
+/* machine-attach.c: what the kinds of the device table get. */
 struct device_handles machine_device_handles(struct machine *machine);
+/* Makes a device and puts it on its bus, as its plan says, before the guest runs. */
+int machine_attach(struct machine *machine, struct device_plan *plan);
 
 /* machine-check.c: opens what can be opened and runs every check before anything is changed. Then binds the
  * devices with managed=on. */
@@ -126,11 +129,10 @@ int machine_resume(struct machine *machine);
 int machine_reset(struct machine *machine);
 /* For good: nothing runs after it. */
 void machine_shut_down(struct machine *machine);
-/* As QEMU calls it: "running", "paused", ... */
+/* machine-state-name.c: as QEMU calls it: "running", "paused", ... */
 const char *machine_state_name(enum machine_state state);
 
-/* machine-devices.c: what becomes of what the host tells of its devices. */
-struct vfio_events machine_device_events(struct machine *machine);
+/* machine-devices.c: the devices that it has or is to have. */
 /* "vfio-pci 'net' (0000:1a:00.3)"; returns ret_name. */
 #define MACHINE_DEVICE_NAME_SIZE 160
 const char *machine_device_name(const struct pci_function *function, char ret_name[MACHINE_DEVICE_NAME_SIZE]);
@@ -140,9 +142,11 @@ struct device_plan *machine_device_plan(const struct machine *machine, const str
 void machine_plan_add(struct machine *machine, struct device_plan *plan);
 void machine_plan_drop(struct machine *machine, struct device_plan *plan);
 
-/* machine-errors.c: the host's kernel tells that a device has failed. Does what x-err-action= says, tells who
- * listens, and logs. opaque is the machine. */
-void machine_device_failed(void *opaque, struct pci_function *function);
+/*
+ * machine-host-events.c: what becomes of what the host's kernel tells of a device. An error: what
+ * x-err-action= says is done, who listens is told, and it is logged. The host wants it back: it is removed.
+ */
+struct vfio_events machine_device_events(struct machine *machine);
 
 /* machine-plug.c: devices come while the machine runs. Main thread. */
 struct machine_plug_events {
@@ -221,24 +225,31 @@ void machine_claims_follow(struct machine *machine);
 /* It begins: what has been done to its devices up to here was not its doing. No vCPU runs. */
 void machine_claims_restart(struct machine *machine);
 
-/* machine-run.c: what devices and vCPUs call. */
-extern const struct dev_machine_ops machine_dev_ops;
-extern const struct kvm_vcpu_ops machine_vcpu_ops;
-int machine_watch(struct machine *machine); /* signals and requests */
-void machine_unwatch(struct machine *machine);
+/* machine-load.c: memory and processors as at power-on. No vCPU runs. */
+int machine_load(struct machine *machine);
+
+/* machine-requests.c: what is to become of the machine, asked from anywhere, done by the main thread's loop.
+ */
+/* Has the main thread do what these MACHINE_REQUEST_ bits say, soon. Any thread; never blocks. */
+void machine_request(struct machine *machine, unsigned bits);
 /* Has the machine reset, soon; reason: for the event (QEMU's ShutdownCause). Main thread. */
 void machine_ask_reset(struct machine *machine, const char *reason);
 /* Ends machine_run(), soon, with this failure. Main thread. */
 void machine_fail(struct machine *machine, const struct error *failure);
 /* Ends machine_run(), soon; the first reason is the one that is told (QEMU's ShutdownCause). Main thread. */
 void machine_end(struct machine *machine, bool by_guest, const char *reason);
-int machine_load(struct machine *machine); /* memory and processors as at power-on */
-/* Has the main thread do what these MACHINE_REQUEST_ bits say, soon. Any thread; never blocks. */
-void machine_request(struct machine *machine, unsigned bits);
+/* The signals that end it. */
+void machine_ending_signals(sigset_t *ret_signals);
+/* They wait from here on, for machine_die_if_signalled() or machine_run(). Before threads exist. */
+void machine_hold_signals(void);
 /* For long work before machine_run(): an ending signal that has come takes its default action now, after
  * managed devices have been given back. No device is open. */
 void machine_die_if_signalled(struct machine *machine);
-/* Ending signals wait from here on, for machine_die_if_signalled() or machine_run(). Before threads exist. */
-void machine_hold_signals(void);
+
+/* machine-run.c: the main thread's loop, and what devices and vCPUs call. */
+extern const struct dev_machine_ops machine_dev_ops;
+extern const struct kvm_vcpu_ops machine_vcpu_ops;
+int machine_watch(struct machine *machine); /* signals and requests */
+void machine_unwatch(struct machine *machine);
 
 #endif

@@ -20,17 +20,6 @@ static void stop_vcpus(struct machine *machine)
 		kvm_vcpu_wait_stopped(machine->vcpus[i]);
 }
 
-const char *machine_state_name(enum machine_state state)
-{
-	static const char *const names[] = {
-		[MACHINE_PRELAUNCH] = "prelaunch", [MACHINE_RUNNING] = "running",
-		[MACHINE_PAUSED] = "paused",	   [MACHINE_INTERNAL_ERROR] = "internal-error",
-		[MACHINE_SHUTDOWN] = "shutdown",
-	};
-
-	return names[state];
-}
-
 void machine_pause(struct machine *machine, enum machine_state state)
 {
 	check(state == MACHINE_PAUSED || state == MACHINE_INTERNAL_ERROR);

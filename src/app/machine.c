@@ -154,42 +154,6 @@ static int create_platform(struct machine *machine)
 	return error;
 }
 
-struct device_handles machine_device_handles(struct machine *machine)
-{
-	return (struct device_handles){
-		.port = {
-			.machine_lock = &machine->lock,
-			.mmio = machine->mmio,
-			.signals = signals_handle(&machine->signals),
-			.acpi = machine->acpi,
-			.slot_changed = machine_unplug_slot_changed,
-			.opaque = machine,
-		},
-		.vfio = machine->vfio,
-	};
-}
-
-static int attach_device(struct machine *machine, struct device_plan *plan)
-{
-	const struct device_handles handles = machine_device_handles(machine);
-	struct pci_bus *bus = pci_bus_find(machine->root_bus, plan->bus);
-	struct pci_function *function;
-	int error;
-
-	check(bus); /* device_plans_place() has seen to it */
-	error = pci_bus_can_attach(bus, plan->devfn, plan->multifunction);
-	if (error == 0)
-		error = plan->kind->create(&handles, plan, &function);
-	if (error < 0)
-		return error;
-	error = pci_bus_attach(bus, plan->devfn, function);
-	if (error < 0)
-		function->ops->destroy(function);
-	else
-		plan->function = function;
-	return error;
-}
-
 static bool show_progress(void *opaque, uint64_t done, uint64_t total)
 {
 	char part[32], whole[32];
@@ -250,13 +214,13 @@ static int create_devices(struct machine *machine)
 	for (struct device_plan *plan = machine->plans; error == 0 && plan; plan = plan->next) {
 		pinned = pinned || plan->kind->host_device;
 		if (!plan->kind->host_device)
-			error = attach_device(machine, plan);
+			error = machine_attach(machine, plan);
 	}
 	if (error == 0 && pinned)
 		error = populate(machine);
 	for (struct device_plan *plan = machine->plans; error == 0 && plan; plan = plan->next) {
 		if (plan->kind->host_device)
-			error = attach_device(machine, plan);
+			error = machine_attach(machine, plan);
 	}
 	return error == 0 ? pci_bus_validate(machine->root_bus) : error;
 }

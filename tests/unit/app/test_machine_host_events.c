@@ -68,11 +68,12 @@ static char *fail_device(const char *id, struct device_plan *plan)
 	struct machine *machine = calloc(1, sizeof(*machine));
 	FILE *log = tmpfile();
 	char *text = calloc(1, 4096);
+	struct vfio_events events = machine_device_events(machine);
 
 	memset(&seen, 0, sizeof(seen));
 	machine->plans = plan;
 	log_setup(fileno(log), LOG_LEVEL_WARNING);
-	machine_device_failed(machine, &function);
+	events.error(events.opaque, &function);
 	rewind(log);
 	(void)!fread(text, 1, 4095, log);
 	fclose(log);
