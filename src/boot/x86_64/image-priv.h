@@ -74,6 +74,8 @@ bool image_memory_has(const struct image_memory *memory, gpa_t start, uint64_t s
 gpa_t image_memory_low_end(const struct image_memory *memory);
 /* Whether it has holes. */
 bool image_memory_in_pieces(const struct image_memory *memory);
+/* Where it has holes, adds them to the cause of the failure that is being told. */
+void image_say_pieces(const struct image_memory *memory);
 /* Refuses what needs RAM up to `end`. -EFBIG with what there is and what it takes. */
 int image_too_large(const struct image_memory *memory, const char *what, uint64_t size, uint64_t end);
 
