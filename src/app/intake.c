@@ -91,9 +91,14 @@ static int check_all(struct intake *intake)
 static int open_device(struct intake *intake)
 {
 	struct device_handles handles = machine_device_handles(intake->machine);
+	int error;
 
 	handles.progress = (struct vfio_progress){ on_mapped, intake };
-	return intake->own.kind->create(&handles, &intake->own, &intake->function);
+	error = intake->own.kind->create(&handles, &intake->own, &intake->function);
+	/* Its function 0 is the last to come to a slot. */
+	if (!error && (intake->own.devfn & 7) == 0)
+		vfio_reset_fresh(handles.vfio);
+	return error;
 }
 
 static void give_back(struct intake *intake)

@@ -222,6 +222,8 @@ static int create_devices(struct machine *machine)
 		if (plan->kind->host_device)
 			error = machine_attach(machine, plan);
 	}
+	if (error == 0)
+		vfio_reset_fresh(machine->vfio);
 	return error == 0 ? pci_bus_validate(machine->root_bus) : error;
 }
 

@@ -19,9 +19,9 @@
 struct vfio_pci_owner {
 	/* Gives the device back. */
 	void (*release)(void *opaque, struct vfio_device *device);
-	/* Resets the bus it sits on, as soon as all functions on it want that. Returns 0: it has been reset,
-	 * and vfio_pci_after_reset() has been called for all; 1: others do not want it yet. -ETIMEDOUT: as 0,
-	 * but they were not seen to come back. No function's lock is held. */
+	/* Resets the bus it sits on, if a function on it needs that and none is in use. Returns 0: it has
+	 * been reset, and vfio_pci_after_reset() has been called for all; 1: there is no need, or another one
+	 * is in use. -ETIMEDOUT: as 0, but they were not seen to come back. No function's lock is held. */
 	int (*reset_bus)(void *opaque);
 	void *opaque;
 };
@@ -40,7 +40,8 @@ struct vfio_pci {
 	struct vfio_bars bars;
 	struct vfio_interrupts interrupts;
 	struct vfio_notify notify; /* the main thread's */
-	bool wants_reset;	   /* its guest has reset it, and has not used it since */
+	bool unused;		   /* by its guest, since it came or was last reset */
+	bool needs_bus_reset;	   /* that reset could not be made for it alone */
 	bool leaving;		   /* it is off its bus, or being destroyed */
 	bool no_reset_said;
 	struct log_limit limit;
@@ -85,7 +86,8 @@ void vfio_pci_power_follow(struct vfio_pci *pci);
 void vfio_pci_claim_follow(struct vfio_pci *pci, uint32_t command);
 /* A reset was made, by this method (NULL: by the kernel's first choice for this device). */
 void vfio_pci_reset_note(struct vfio_pci *pci, const char *method, const char *by);
-/* The device before its guest gets it, and after it is done with it. */
-void vfio_pci_reset_between_guests(struct vfio_pci *pci);
+/* The device before its guest gets it, and after it is done with it. Whether the kernel could reset it alone.
+ */
+bool vfio_pci_reset_between_guests(struct vfio_pci *pci);
 
 #endif

@@ -54,7 +54,7 @@ static void command_follow(struct vfio_pci *pci, uint32_t before)
 	uint32_t now = pci_config_get(&pci->config.shown, PCI_COMMAND, 2);
 
 	if (now & (decode | PCI_COMMAND_MASTER))
-		pci->wants_reset = false;
+		pci->unused = false;
 	vfio_pci_claim_follow(pci, now);
 	pci_config_set(&pci->config.shown, PCI_COMMAND, 2, now & (before | ~decode));
 	pci_bars_update(&pci->registers);
@@ -134,7 +134,7 @@ static void vfio_pci_function_destroy(struct pci_function *function)
 	vfio_bars_fini(&pci->bars);
 	vfio_interrupts_fini(&pci->interrupts);
 	vfio_notify_fini(&pci->notify);
-	vfio_pci_reset_between_guests(pci);
+	(void)vfio_pci_reset_between_guests(pci);
 	pci->owner.release(pci->owner.opaque, pci->device);
 	pthread_mutex_destroy(&pci->lock);
 	pci_function_fini(&pci->function);
@@ -243,7 +243,8 @@ int vfio_pci_function_create(const struct vfio_handles *handles, struct vfio_dev
 			goto fail;
 		}
 	}
-	vfio_pci_reset_between_guests(pci);
+	pci->unused = true;
+	pci->needs_bus_reset = !vfio_pci_reset_between_guests(pci) && !device->mediated;
 	if (device->can_reset && device->reset_on_open)
 		vfio_pci_reset_note(pci, NULL, "open");
 	error = parts_setup(pci, handles, options);

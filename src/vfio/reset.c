@@ -6,8 +6,9 @@
  * whole machine.
  *
  * The kernel's means for one device are tried first: function-level reset, power management, a bus with
- * nothing else on it (pci_reset_function()). Where none works the whole bus is reset, once every function on
- * it that this VM has wants it: at a reset of the machine they say so one after the other.
+ * nothing else on it (pci_reset_function()). Where none works for one of them the whole bus is reset, once no
+ * function on it that this VM has is in use: before the guest begins, or at a reset of the machine, when they
+ * fall out of use one after the other.
  *
  * What a mediated device can do its driver decides: it has no bus, and opening it need not reset it.
  *
@@ -27,6 +28,8 @@ void vfio_pci_listen(struct vfio_pci *pci)
 {
 	unsigned pin = pci->interrupts.intx.pin;
 
+	if (!pci->placed)
+		return; /* its line depends on where */
 	vfio_interrupts_start(&pci->interrupts, pin ? pci_function_gsi(&pci->function, pin) : 0);
 }
 
@@ -52,7 +55,7 @@ static void look_after(struct vfio_pci *pci, const char *what)
 
 void vfio_pci_after_reset(struct vfio_pci *pci)
 {
-	pci->wants_reset = false;
+	pci->needs_bus_reset = false;
 	look_after(pci, "a reset of its bus");
 }
 
@@ -123,13 +126,15 @@ static bool reset_for(struct vfio_pci *pci, const char *what, bool waking)
 	}
 	done = reset_alone(pci, what);
 	if (!done) {
-		pci->wants_reset = true;
 		vfio_pci_power_follow(pci);
 		vfio_pci_listen(pci);
 	}
+	pci->unused = true;
+	pci->needs_bus_reset = !done;
 	pthread_mutex_unlock(&pci->lock);
-	result = done ? 0 : pci->owner.reset_bus(pci->owner.opaque);
-	if (result < 0)
+	/* Another one on its bus may have waited for this one. */
+	result = done && waking ? 0 : pci->owner.reset_bus(pci->owner.opaque);
+	if (result < 0 && !done)
 		say_no_reset(pci, result);
 	return done;
 }
@@ -156,12 +161,14 @@ void vfio_pci_flr(struct vfio_pci *pci, unsigned offset, unsigned size, uint32_t
 	look_after(pci, "a function-level reset by the guest");
 }
 
-void vfio_pci_reset_between_guests(struct vfio_pci *pci)
+bool vfio_pci_reset_between_guests(struct vfio_pci *pci)
 {
 	if (pci->device->reset_on_open || !pci->device->can_reset)
-		return;
-	if (pci->device->ops->reset(pci->device))
+		return pci->device->can_reset;
+	if (pci->device->ops->reset(pci->device)) {
 		log_failure(error_get());
-	else
-		vfio_pci_reset_note(pci, NULL, "open");
+		return false;
+	}
+	vfio_pci_reset_note(pci, NULL, "open");
+	return true;
 }

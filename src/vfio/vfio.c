@@ -302,18 +302,20 @@ static unsigned members_lock(struct vfio *vfio, const struct vfio_reset_members 
 	return count;
 }
 
-/* Under vfio->reset. */
+/* Under vfio->reset. by: who made it, for facts.c. */
 static int members_reset(struct vfio *vfio, const struct holding *holding,
-			 const struct vfio_reset_members *members)
+			 const struct vfio_reset_members *members, const char *by)
 {
 	struct vfio_pci *list[VFIO_RESET_MEMBERS_MAX];
-	unsigned count = members_lock(vfio, members, list), wanting = 0;
+	unsigned count = members_lock(vfio, members, list), unused = 0, needing = 0;
 	struct error why = { 0 };
 	int result = 1;
 
-	for (unsigned i = 0; i < count; i++)
-		wanting += list[i]->wants_reset;
-	if (wanting == count) {
+	for (unsigned i = 0; i < count; i++) {
+		unused += list[i]->unused;
+		needing += list[i]->needs_bus_reset;
+	}
+	if (needing && unused == count) {
 		for (unsigned i = 0; i < count; i++)
 			vfio_pci_quiesce(list[i]);
 		result = vfio->space->ops->reset_bus(vfio->space, holding->fd);
@@ -324,7 +326,7 @@ static int members_reset(struct vfio *vfio, const struct holding *holding,
 			why = *error_get(); /* what follows may fail in its own way */
 		for (unsigned i = 0; i < count; i++) {
 			if (!result || result == -ETIMEDOUT)
-				vfio_pci_reset_note(list[i], "hot", "machine");
+				vfio_pci_reset_note(list[i], "hot", by);
 			vfio_pci_after_reset(list[i]);
 		}
 	}
@@ -333,21 +335,52 @@ static int members_reset(struct vfio *vfio, const struct holding *holding,
 	return result < 0 ? error_load(&why) : result;
 }
 
-static int device_reset_bus(void *opaque)
+/* Under vfio->reset. */
+static int bus_reset(const struct holding *holding, const char *by)
 {
-	struct holding *holding = opaque;
 	struct vfio *vfio = holding->vfio;
 	struct vfio_reset_members members;
 	int result;
 
 	if (holding->device->mediated)
 		return error_set(ENOTTY, "the driver that made it offers none");
-	pthread_mutex_lock(&vfio->reset);
 	result = vfio->space->ops->reset_members(vfio->space, holding->fd, &members);
-	if (!result)
-		result = members_reset(vfio, holding, &members);
+	return result ? result : members_reset(vfio, holding, &members, by);
+}
+
+static int device_reset_bus(void *opaque)
+{
+	const struct holding *holding = opaque;
+	struct vfio *vfio = holding->vfio;
+	int result;
+
+	pthread_mutex_lock(&vfio->reset);
+	result = bus_reset(holding, "machine");
 	pthread_mutex_unlock(&vfio->reset);
 	return result;
+}
+
+static bool is_as_it_came(struct vfio_pci *pci)
+{
+	bool is;
+
+	pthread_mutex_lock(&pci->lock);
+	is = pci->unused && pci->needs_bus_reset && !pci->leaving;
+	pthread_mutex_unlock(&pci->lock);
+	return is;
+}
+
+void vfio_reset_fresh(struct vfio *vfio)
+{
+	pthread_mutex_lock(&vfio->lock); /* no space comes or goes */
+	pthread_mutex_lock(&vfio->reset);
+	for (const struct holding *holding = vfio->holdings; holding; holding = holding->next) {
+		if (holding->pci && is_as_it_came(holding->pci) && bus_reset(holding, "open") < 0)
+			log_info("%s has no reset that works: the guest finds it as the host left it (%s)",
+				 holding->device->name, error_get()->because);
+	}
+	pthread_mutex_unlock(&vfio->reset);
+	pthread_mutex_unlock(&vfio->lock);
 }
 
 static int not_held(const struct vfio *vfio, const struct host_id *id)

@@ -74,6 +74,14 @@ struct vfio_pci_options {
 int vfio_pci_create(struct vfio *vfio, const struct vfio_pci_options *options,
 		    struct pci_function **ret_function);
 
+/*
+ * Before a guest sees what was created: resets, with their bus, the devices that the kernel could not reset
+ * when it opened them, so that nothing of what the host or another guest left in them comes along. That takes
+ * all functions of ours on such a bus, created already, and none of them used by the guest yet. One that
+ * stays as it is is named in the log. Takes long; no lock held.
+ */
+void vfio_reset_fresh(struct vfio *vfio);
+
 /* Its name on the host, for messages: "0000:1a:00.3". A function that vfio_pci_create() made; valid as long
  * as it is. */
 const char *vfio_pci_host_name(const struct pci_function *function);

@@ -223,18 +223,19 @@ static void test_machine_reset(void **state)
 	story_forget();
 	pci_bus_reset(root);
 	story_expect("unmap[c0000000] config[4+2]=400 config[4+2]=0 irqfd-24 irqs-off route-24 "
-		     "config[4+2]=400 reset ");
+		     "config[4+2]=400 reset bus ");
 	assert_int_equal(get(PCI_BASE_ADDRESS_0, 4), 4);
-	/* Without a reset of its own it waits for the others on its bus. */
+	/* (One that could be reset says so to the others on its bus.) Without a reset of its own it waits for
+	 * them. */
 	fake.device.can_reset = false;
 	bus_reset = 1;
 	pci_bus_reset(root);
 	story_expect("config[4+2]=400 bus ");
-	assert_true(((struct vfio_pci *)function)->wants_reset);
+	assert_true(((struct vfio_pci *)function)->unused);
 	set(PCI_COMMAND, 2, PCI_COMMAND_INTX_DISABLE);
-	assert_true(((struct vfio_pci *)function)->wants_reset);
+	assert_true(((struct vfio_pci *)function)->unused);
 	set(PCI_COMMAND, 2, PCI_COMMAND_MASTER);
-	assert_false(((struct vfio_pci *)function)->wants_reset);
+	assert_false(((struct vfio_pci *)function)->unused);
 	bus_reset = -EPERM;
 	pci_bus_reset(root);
 	assert_true(((struct vfio_pci *)function)->no_reset_said);
@@ -249,6 +250,7 @@ static void test_machine_reset(void **state)
 static void test_reset_kills(void **state)
 {
 	fake.flr_dies = true;
+	bus_reset = 1;
 	pci_bus_reset(root);
 	assert_non_null(strstr(error_get()->because, "all-ones"));
 	assert_string_equal(error_get()->tried, "use 0000:01:00.0 after a reset of the machine");
@@ -331,7 +333,7 @@ static void test_power_resets(void **state)
 	story_forget();
 	set(FAKE_PM + PCI_PM_CTRL, 1, 0);
 	story_expect("config[4+2]=400 config[4+2]=0 irqs-off route-25 config[4+2]=400 bus ");
-	assert_true(((struct vfio_pci *)function)->wants_reset);
+	assert_true(((struct vfio_pci *)function)->unused);
 	assert_int_equal(power_get(), 0);
 	use();
 	story_expect("config[4+2]=406 map[c0000000] irqs[0+1-] route+26 irqfd+26 irqs[0+1*] ");

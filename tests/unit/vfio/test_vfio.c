@@ -225,7 +225,8 @@ int vfio_pci_function_create(const struct vfio_handles *handles, struct vfio_dev
 			     struct pci_function **ret_function)
 {
 	pthread_mutex_init(&functions[made_count].lock, NULL);
-	functions[made_count].wants_reset = functions[made_count].leaving = false;
+	functions[made_count].unused = functions[made_count].needs_bus_reset = functions[made_count].leaving =
+		false;
 	*ret_function = &functions[made_count].function;
 	made[made_count].device = device;
 	made[made_count].release = owner->release;
@@ -245,7 +246,7 @@ void vfio_pci_after_reset(struct vfio_pci *pci)
 {
 	story_add("after%td ", pci - functions);
 	error_set(EIO, "whatever went wrong meanwhile");
-	pci->wants_reset = false;
+	pci->needs_bus_reset = false;
 }
 
 void vfio_pci_reset_note(struct vfio_pci *pci, const char *method, const char *by)
@@ -376,11 +377,12 @@ static void test_second_fails(void **state)
 
 static int reset(unsigned which)
 {
-	functions[which].wants_reset = true;
+	functions[which].unused = functions[which].needs_bus_reset = true;
 	return made[which].reset_bus(made[which].opaque);
 }
 
-/* It happens when all of this VM's functions on the bus want it, and for all of them. */
+/* It happens when one of this VM's functions on the bus needs it and all are out of use, and for all of them.
+ */
 static void test_reset_of_a_bus(void **state)
 {
 	assert_int_equal(create(1), 0);
@@ -391,9 +393,12 @@ static void test_reset_of_a_bus(void **state)
 	story_expect("");
 	assert_int_equal(reset(1), 0);
 	story_expect("quiet0 quiet1 bus note0:hot/machine after0 note1:hot/machine after1 ");
+	/* Nobody needs it any more. */
+	assert_int_equal(made[1].reset_bus(made[1].opaque), 1);
 	/* Used again in between: it waits again. */
+	functions[0].unused = false;
 	assert_int_equal(reset(1), 1);
-	functions[1].wants_reset = false;
+	functions[1].unused = false;
 	assert_int_equal(reset(0), 1);
 	/* A failure leaves them quiet, and going on. */
 	fails.bus = EIO;
@@ -403,12 +408,51 @@ static void test_reset_of_a_bus(void **state)
 	fails.members = EPERM;
 	assert_int_equal(reset(0), -EPERM);
 	story_expect("");
-	/* One that is on its way out is nobody to wait for. */
+	/* One that could be reset by itself is no hindrance, once it is out of use. */
 	fails.members = fails.bus = 0;
+	functions[0].unused = true;
+	functions[0].needs_bus_reset = functions[1].unused = false;
+	assert_int_equal(made[0].reset_bus(made[0].opaque), 1);
+	assert_int_equal(reset(1), 0);
+	story_expect("quiet0 quiet1 bus note0:hot/machine after0 note1:hot/machine after1 ");
+	/* One that is on its way out is nobody to wait for. */
 	functions[0].leaving = true;
+	functions[0].unused = false;
 	assert_int_equal(reset(1), 0);
 	story_expect("quiet1 bus note1:hot/machine after1 ");
 	for (unsigned i = 0; i < 3; i++)
+		made[i].release(made[i].opaque, made[i].device);
+}
+
+/* Before the guest begins: those that the kernel could not reset when it opened them, once for a bus. */
+static void test_reset_of_what_is_fresh(void **state)
+{
+	const char *said;
+
+	vfio_reset_fresh(vfio);
+	assert_int_equal(create(1), 0);
+	assert_int_equal(create(2), 0);
+	story_forget();
+	vfio_reset_fresh(vfio);
+	story_expect("");
+	functions[0].unused = functions[1].unused = true;
+	functions[0].needs_bus_reset = functions[1].needs_bus_reset = true;
+	vfio_reset_fresh(vfio);
+	story_expect("quiet0 quiet1 bus note0:hot/open after0 note1:hot/open after1 ");
+	/* One that came later does not disturb who is at work. */
+	functions[0].unused = false;
+	functions[1].needs_bus_reset = true;
+	vfio_reset_fresh(vfio);
+	story_expect("");
+	fails.members = EPERM;
+	fake_log_start();
+	log_setup(log_descriptor(), LOG_LEVEL_INFO);
+	vfio_reset_fresh(vfio);
+	said = fake_log_take();
+	assert_non_null(strstr(said, "has no reset that works: the guest finds it as the host left it ("));
+	fake_log_end();
+	story_expect("");
+	for (unsigned i = 0; i < 2; i++)
 		made[i].release(made[i].opaque, made[i].device);
 }
 
@@ -479,6 +523,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_failures, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_second_fails, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_reset_of_a_bus, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_reset_of_what_is_fresh, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_descriptors, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_mediated_device, setup, teardown),
 	};
