@@ -107,12 +107,16 @@ void vfio_msi_live(struct vfio_msi *msi, bool live)
 
 void vfio_msi_show_pending(struct vfio_msi *msi)
 {
-	uint32_t pending = 0;
+	struct vfio_device *device = msi->vectors.device;
+	uint32_t pending = 0, own = 0;
 
 	if (!msi->maskable)
 		return;
+	if (device->ops->region_read(device, VFIO_PCI_CONFIG_REGION_INDEX, pending_at(msi), &own,
+				     sizeof(own)))
+		own = 0;
 	for (unsigned i = 0; i < msi->messages; i++)
-		pending |= (uint32_t)vfio_vectors_pending(&msi->vectors, i) << i;
+		pending |= (uint32_t)vfio_vectors_pending(&msi->vectors, i, own >> i & 1) << i;
 	pci_config_set(msi->shown, pending_at(msi), 4, pending);
 }
 

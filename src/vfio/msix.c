@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/error.h"
 #include "pci/pci.h"
 
@@ -106,11 +107,19 @@ void vfio_msix_table_write(struct vfio_msix *msix, uint64_t offset, const uint8_
 
 void vfio_msix_pba_read(const struct vfio_msix *msix, uint64_t offset, uint8_t *ret_data, unsigned size)
 {
+	uint8_t own[8] = { 0 };
+
+	check(size <= sizeof(own));
+	/* One that does not answer holds nothing back. */
+	if (msix->device->ops->region_read(msix->device, VFIO_PCI_BAR0_REGION_INDEX + msix->pba_bar,
+					   msix->pba_offset + offset, own, size))
+		memset(own, 0, sizeof(own));
 	memset(ret_data, 0, size);
 	for (unsigned i = 0; i < size * 8; i++) {
 		uint64_t vector = offset * 8 + i;
 
-		if (vector < msix->entries && vfio_vectors_pending(&msix->vectors, (unsigned)vector))
+		if (vector < msix->entries &&
+		    vfio_vectors_pending(&msix->vectors, (unsigned)vector, own[i / 8] >> i % 8 & 1))
 			ret_data[i / 8] |= (uint8_t)(1u << i % 8);
 	}
 }

@@ -57,6 +57,8 @@ void vfio_vectors_off(struct vfio_vectors *vectors);
 void vfio_vectors_unmask(struct vfio_vectors *vectors, unsigned vector, const struct kvm_msi *message);
 /* What the device signals from now on stays pending. */
 void vfio_vectors_mask(struct vfio_vectors *vectors, unsigned vector);
-bool vfio_vectors_pending(const struct vfio_vectors *vectors, unsigned vector);
+/* own: the device's own pending bit, which counts for a vector that has not been unmasked since the mode was
+ * entered: the kernel keeps it masked in the device. */
+bool vfio_vectors_pending(const struct vfio_vectors *vectors, unsigned vector, bool own);
 
 #endif

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Theory of operation. A vector gets its eventfd when it is first unmasked in its mode, and keeps it until
- * the mode is left. Masking takes only the irqfd away: what the device signals meanwhile stays counted in
- * the eventfd, the pending bits are read from there, and KVM looks at the count when the irqfd
- * returns, so that nothing is lost. The message may change meanwhile.
+ * the mode is left. Until then the kernel has it masked in the device, whose own pending bit tells. Masking
+ * later takes only the irqfd away: what the device signals meanwhile stays counted in the eventfd, the
+ * pending bits are read from there, and KVM looks at the count when the irqfd returns, so that nothing is
+ * lost. The message may change meanwhile.
  *
  * The kernel adds MSI-X vectors one by one without disturbing the others, since 6.5. Before, and always for
  * MSI (NORESIZE), it wants to know at once how many there will be: then as many as the guest may use are set
@@ -199,13 +200,15 @@ void vfio_vectors_mask(struct vfio_vectors *vectors, unsigned vector)
 	irqfd_off(vectors, &vectors->vector[vector]);
 }
 
-/* Signalled while KVM did not listen. */
-bool vfio_vectors_pending(const struct vfio_vectors *vectors, unsigned vector)
+/* Held back by the device, or signalled while KVM did not listen. */
+bool vfio_vectors_pending(const struct vfio_vectors *vectors, unsigned vector, bool own)
 {
 	const struct vfio_vector *host = &vectors->vector[vector];
 	struct pollfd poll_fd = { .fd = host->event_fd, .events = POLLIN };
 
-	if (!host->in_device || host->irqfd)
+	if (!host->in_device)
+		return own;
+	if (host->irqfd)
 		return false;
 	return poll(&poll_fd, 1, 0) == 1 && poll_fd.revents & POLLIN;
 }

@@ -158,6 +158,31 @@ static void masked_all(void)
 	verdict(it.d->name, "MSI-X Function Mask");
 }
 
+/* Raised before they were ever unmasked. */
+static void fresh(void)
+{
+	control(0);
+	for (unsigned i = 0; i < it.vectors; i++) {
+		entry_mask(i, true);
+		entry_write(i, 0, VECTOR_FIRST + i);
+	}
+	control(PCI_MSIX_FLAGS_ENABLE);
+	for (unsigned i = 0; i < it.vectors; i++) {
+		uint64_t all = hits_all(), before = hits(VECTOR_FIRST + i);
+
+		raise_one(i);
+		if (!pending_within_a_second(i))
+			bad(it.d->name, "vector %u, raised before it was ever unmasked, is not pending", i);
+		if (too_many(all, 0))
+			bad(it.d->name, "vector %u came before it was ever unmasked", i);
+		entry_mask(i, false);
+		if (!hits_reach(VECTOR_FIRST + i, before + 1))
+			bad(it.d->name, "vector %u does not come when it is first unmasked", i);
+	}
+	each("after they were first unmasked");
+	verdict(it.d->name, "MSI-X vectors raised before they were ever unmasked");
+}
+
 static void cycles(void)
 {
 	for (unsigned n = 0; n < CYCLES; n++) {
@@ -263,6 +288,7 @@ static void msix(void)
 	verdict(it.d->name, "%u MSI-X vectors, each by itself", it.vectors);
 	masked();
 	masked_all();
+	fresh();
 	cycles();
 	under_fire();
 	control(0);

@@ -104,6 +104,20 @@ static void test_use_then_enable(void **state)
 	story_expect("irqs[0+1-] route+24 irqfd+24 irqs[0+1*] route+25 irqfd+25 irqs[7+1*] ");
 }
 
+/* Masked from the start, it is the device that holds messages back, and its bits that tell. */
+static void test_pending_from_the_start(void **state)
+{
+	control(MASK_ALL);
+	fake.memory[0][0x3000] = 0x24;
+	assert_int_equal(pending(), 0x24);
+	entry_use(2, 0xfee01000, 0x41);
+	control(ENABLE);
+	/* Whatever stands there of one that is handed on. */
+	assert_int_equal(pending(), 0x20);
+	fake.fails = true;
+	assert_int_equal(pending(), 0);
+}
+
 static void test_add_leaves_others_alone(void **state)
 {
 	control(ENABLE);
@@ -317,6 +331,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_enable_then_use, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_use_then_enable, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_pending_from_the_start, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_add_leaves_others_alone, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_mask_loses_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_mask_all, setup, teardown),
