@@ -163,9 +163,9 @@ static void facts_add(struct vfio_rom_facts *facts, const struct image *image, u
 int vfio_rom_look(const uint8_t *rom, size_t size, uint16_t vendor, uint16_t device,
 		  struct vfio_rom_facts *ret_facts)
 {
-	struct vfio_rom_facts facts = { 0 };
 	struct image image = { .bytes = rom, .left = size, .number = 1 };
 
+	*ret_facts = (struct vfio_rom_facts){ 0 };
 	if (size < 2)
 		return error_set(ENOEXEC, "it is empty");
 	if (!signature_is_there(rom, size))
@@ -176,13 +176,12 @@ int vfio_rom_look(const uint8_t *rom, size_t size, uint16_t vendor, uint16_t dev
 
 		if (error)
 			return error;
-		facts_add(&facts, &image, vendor, device);
+		facts_add(ret_facts, &image, vendor, device);
 		image.bytes += image.length;
 		image.left -= image.length;
 		image.at += image.length;
 		image.number++;
 	} while (!(image.pcir[PCIR_INDICATOR] & INDICATOR_LAST) &&
 		 signature_is_there(image.bytes, image.left));
-	*ret_facts = facts;
 	return 0;
 }

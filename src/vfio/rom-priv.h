@@ -20,7 +20,8 @@ struct vfio_rom_facts {
 
 /*
  * Looks at all images. A list that does not say where it ends does so where nothing follows, as for the
- * kernel. Errors: ENOEXEC with what is wrong (signature, data structure, a length) in which image and where.
+ * kernel. Errors: ENOEXEC with what is wrong (signature, data structure, a length) in which image and where;
+ * ret_facts is of the images before it then.
  */
 int vfio_rom_look(const uint8_t *rom, size_t size, uint16_t vendor, uint16_t device,
 		  struct vfio_rom_facts *ret_facts);

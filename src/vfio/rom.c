@@ -194,10 +194,11 @@ static int device_read(struct vfio_device *device, struct vfio_rom *rom)
 static int rom_of_device(struct vfio_device *device, struct vfio_rom **ret_rom)
 {
 	uint64_t size = device_rom_size(device);
-	struct vfio_rom_facts facts;
+	struct vfio_rom_facts facts = { 0 };
 	struct vfio_rom *rom;
 	uint32_t ids;
 	char text[32];
+	int error;
 
 	*ret_rom = NULL;
 	if (!size)
@@ -206,12 +207,17 @@ static int rom_of_device(struct vfio_device *device, struct vfio_rom **ret_rom)
 	if (!rom)
 		return error_set(ENOMEM, "no memory for the option ROM of %s", device->name);
 	ids = config_get(device, PCI_VENDOR_ID);
-	if (device_read(device, rom) ||
-	    vfio_rom_look(rom->data, rom->size, (uint16_t)ids, (uint16_t)(ids >> 16), &facts)) {
+	error = device_read(device, rom);
+	if (!error)
+		error = vfio_rom_look(rom->data, rom->size, (uint16_t)ids, (uint16_t)(ids >> 16), &facts);
+	if (error && !facts.images) {
 		warn(device, "is broken: ", error_get()->because);
 		free(rom);
 		return 0;
 	}
+	if (error)
+		log_warning("%s: its option ROM is broken behind image %u: %s; the guest sees it as it is",
+			    device->name, facts.images, error_get()->because);
 	/* Firmware knows what to make of a ROM whose identifiers or sums are odd: it is the device's own. */
 	log_info("%s: option ROM of %s: %s%s%s", device->name, text_size(size, text, sizeof(text)),
 		 facts.contents, facts.fits ? "" : ", for another device",

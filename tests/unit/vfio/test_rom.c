@@ -518,6 +518,16 @@ static void test_broken(void **state)
 		   "begin with 55 aa" AND_NOW);
 }
 
+/* What is good of it is of use; and what is not, the guest's firmware finds out as well. */
+static void test_broken_behind(void **state)
+{
+	rom[2048 + PCIR] = 0;
+	create(false, NULL);
+	assert_int_equal(size_mask(), 0xffffe000);
+	expect_log("handfast: warning: 0000:01:00.0: its option ROM is broken behind image 1: image 2, at byte "
+		   "0x800, has no data structure (PCIR) where its header says; the guest sees it as it is\n");
+}
+
 static void test_too_large(void **state)
 {
 	fake.rom_size = 32 << 20;
@@ -544,6 +554,7 @@ int main(void)
 		rom_test(test_unreadable),
 		rom_test(test_without),
 		rom_test(test_broken),
+		rom_test(test_broken_behind),
 		rom_test(test_too_large),
 	};
 
