@@ -87,6 +87,10 @@ void vfio_config_place(struct vfio_config *config, bool root_bus);
 /* Hides a standard capability after all: its list is mended. */
 void vfio_config_hide(struct vfio_config *config, unsigned offset, unsigned length);
 
+/* Lays out the capability of resizable BARs at `at`, of `length` bytes: of the sizes, those that they have
+ * (rebar.c). */
+void vfio_config_rebar(struct vfio_config *config, const uint8_t *image, unsigned at, unsigned length);
+
 /* A register is wrong in the device: the guest reads this, and its writes go nowhere. */
 void vfio_config_fix(struct vfio_config *config, unsigned offset, unsigned size, uint32_t value);
 

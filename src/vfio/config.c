@@ -150,6 +150,10 @@ static void standard_remember(struct vfio_config *config, const uint8_t *image, 
 		config->express = cap->offset;
 		config->express_length = cap->length;
 		config->express_flags = (uint16_t)image_get(image, cap->offset + PCI_EXP_FLAGS, 2);
+		/* Intel's 82599 says 0 in its virtual functions, which there is not. */
+		if (!(config->express_flags & PCI_EXP_FLAGS_VERS))
+			config->express_flags |= 1;
+		pci_config_set(&config->shown, cap->offset + PCI_EXP_FLAGS, 2, config->express_flags);
 		config->express_flr = image_get(image, cap->offset + PCI_EXP_DEVCAP, 4) & PCI_EXP_DEVCAP_FLR;
 	}
 	if (cap->id == PCI_CAP_ID_AF && cap->length >= PCI_CAP_AF_SIZEOF) {
@@ -221,6 +225,8 @@ static void extended_apply(struct vfio_config *config, const uint8_t *image)
 	extended_header(config, PCI_CFG_SPACE_SIZE, 0);
 	for (unsigned i = 0; i < count; i++) {
 		capability_apply(config, VFIO_SPACE_EXTENDED, image, &caps[i]);
+		if (caps[i].id == PCI_EXT_CAP_ID_REBAR)
+			vfio_config_rebar(config, image, caps[i].offset, caps[i].length);
 		if (caps[i].hidden || caps[i].id == 0)
 			continue;
 		extended_header(config, last,

@@ -125,6 +125,31 @@ static void test_everything_hidden(void **state)
 	assert_int_equal(get(PCI_CFG_SPACE_SIZE, 4), 0);
 }
 
+/* Of the sizes that two BARs can have, each shows the one that it has. */
+static void test_resizable_bars(void **state)
+{
+	const unsigned at = PCI_CFG_SPACE_SIZE;
+
+	fake_set(fake.config, at, 4, PCI_EXT_CAP_ID_REBAR | 1u << 16);
+	fake_set(fake.config, at + 4, 4, 0x000fff00);		 /* 16 MiB to 32 GiB */
+	fake_set(fake.config, at + 8, 4, 0 | 2u << 5 | 8u << 8); /* BAR 0, of two; 256 MiB */
+	fake_set(fake.config, at + 12, 4, 0xfffffff0);
+	fake_set(fake.config, at + 16, 4, 2 | 29u << 8 | 0xffff0000u); /* BAR 2; 512 TiB */
+	fake_set(fake.config, at + 20, 4, 0x12345678);
+	assert_int_equal(vfio_config_init(&config, &fake.device), 0);
+	assert_int_equal(get(at, 4), PCI_EXT_CAP_ID_REBAR | 1u << 16);
+	assert_int_equal(get(at + 4, 4), 1u << (8 + 4));
+	assert_int_equal(get(at + 8, 4), 0 | 2u << 5 | 8u << 8);
+	assert_int_equal(get(at + 12, 4), 0);
+	assert_int_equal(get(at + 16, 4), 2 | 29u << 8 | 1u << 17);
+	assert_int_equal(get(at + 20, 4), 0);
+	story_forget();
+	vfio_config_write(&config, at + 4, 4, UINT32_MAX);
+	vfio_config_write(&config, at + 8, 4, 0 | 2u << 5 | 15u << 8);
+	story_expect("");
+	assert_int_equal(get(at + 8, 4), 0 | 2u << 5 | 8u << 8);
+}
+
 static void test_extended_list(void **state)
 {
 	assert_int_equal(vfio_config_init(&config, &fake.device), 0);
@@ -176,6 +201,16 @@ static void test_a_byte_short(void **state)
 	assert_int_equal(vfio_config_init(&config, &fake.device), -ENOTSUP);
 	assert_string_equal(error_get()->because,
 			    "0000:01:00.0 has a configuration space of 63 bytes, less than a header");
+}
+
+/* There is no version 0, but some virtual functions say so. */
+static void test_version_0(void **state)
+{
+	fake_set(fake.config, FAKE_EXP + PCI_EXP_FLAGS, 2, PCI_EXP_TYPE_ENDPOINT << 4);
+	assert_int_equal(vfio_config_init(&config, &fake.device), 0);
+	assert_int_equal(get(FAKE_EXP + PCI_EXP_FLAGS, 2), 1 | PCI_EXP_TYPE_ENDPOINT << 4);
+	vfio_config_place(&config, true);
+	assert_int_equal(get(FAKE_EXP + PCI_EXP_FLAGS, 2), 1 | PCI_EXP_TYPE_RC_END << 4);
 }
 
 static void test_place(void **state)
@@ -339,6 +374,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_msi, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_list_without_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_everything_hidden, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_resizable_bars, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_version_0, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_extended_list, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_extended_list_first_shown, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_conventional, setup, teardown),
