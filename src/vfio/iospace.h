@@ -25,7 +25,7 @@ struct vfio_iospace_range {
 	iova_t last;
 };
 
-#define VFIO_RESET_MEMBERS_MAX 64
+#define VFIO_RESET_MEMBERS_MAX 256
 
 struct vfio_reset_members {
 	unsigned count;

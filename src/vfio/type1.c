@@ -470,6 +470,11 @@ static int reset_info(struct type1 *type1, int device_fd, struct reset_request *
 		return 0;
 	if (errno == ENODEV)
 		return error_set(ENOTTY, "its bus has no reset of its own");
+	if (errno == ENOSPC)
+		return error_set(ENOSPC,
+				 "a reset of its bus would reset more than %u functions: too many to ask "
+				 "whose they are",
+				 VFIO_RESET_MEMBERS_MAX);
 	return error_sys(errno, "VFIO_DEVICE_GET_PCI_HOT_RESET_INFO");
 }
 
