@@ -18,9 +18,10 @@
 
 void vfio_config_rebar(struct vfio_config *config, const uint8_t *image, unsigned at, unsigned length)
 {
-	const uint8_t *first = image + at + PCI_REBAR_CTRL;
-	unsigned bars = (first[0] & PCI_REBAR_CTRL_NBAR_MASK) >> PCI_REBAR_CTRL_NBAR_SHIFT;
+	unsigned bars = 0;
 
+	if (length >= PCI_REBAR_CAP + ENTRY_SIZE)
+		bars = (image[at + PCI_REBAR_CTRL] & PCI_REBAR_CTRL_NBAR_MASK) >> PCI_REBAR_CTRL_NBAR_SHIFT;
 	for (unsigned i = 0; i < bars && PCI_REBAR_CAP + ENTRY_SIZE * (i + 1) <= length; i++) {
 		unsigned entry = at + ENTRY_SIZE * i;
 		uint32_t control = image[entry + PCI_REBAR_CTRL] | (uint32_t)image[entry + PCI_REBAR_CTRL + 1]
@@ -31,7 +32,7 @@ void vfio_config_rebar(struct vfio_config *config, const uint8_t *image, unsigne
 					? 1u << (size - SIZE_MAX_LOW - 1 + CTRL_SHIFT)
 					: 0;
 
-		vfio_config_fix(config, entry + PCI_REBAR_CAP, 4, low);
-		vfio_config_fix(config, entry + PCI_REBAR_CTRL, 4, (control & CTRL_KEPT) | high);
+		pci_config_set(&config->shown, entry + PCI_REBAR_CAP, 4, low);
+		pci_config_set(&config->shown, entry + PCI_REBAR_CTRL, 4, (control & CTRL_KEPT) | high);
 	}
 }

@@ -25,6 +25,7 @@ static struct {
 	struct vfio_progress progress;
 	struct error why;
 	uint64_t ticket;
+	unsigned fresh; /* how often what came was reset */
 } seen = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static void story(const char *word)
@@ -59,6 +60,7 @@ int __wrap_broker_bind_one(struct broker *broker, const struct host_id *id, bool
 int __wrap_broker_device_check(struct broker *broker, const struct host_id *id, bool has_token,
 			       struct broker_device *ret_device);
 int __wrap_broker_give_back(struct broker *broker, struct bdf bdf, char *ret_driver, size_t size);
+void __wrap_vfio_reset_fresh(struct vfio *vfio);
 int __wrap_vfio_pci_create(struct vfio *vfio, const struct vfio_pci_options *options,
 			   struct pci_function **ret_function);
 const char *__wrap_vfio_pci_host_name(const struct pci_function *function);
@@ -130,6 +132,12 @@ int __wrap_vfio_pci_create(struct vfio *vfio, const struct vfio_pci_options *opt
 	function->multifunction = options->multifunction;
 	*ret_function = function;
 	return 0;
+}
+
+/* Whoever comes last to a slot. */
+void __wrap_vfio_reset_fresh(struct vfio *vfio)
+{
+	seen.fresh++;
 }
 
 const char *__wrap_vfio_pci_host_name(const struct pci_function *function)
@@ -335,6 +343,7 @@ static void while_it_comes_its_place_is_taken(void **state)
 
 	sem_init(&hold, 0, 0);
 	seen.hold = &hold;
+	seen.fresh = 0;
 	assert_int_equal(plug(machine, "vfio-pci,host=1a:00.1,id=one,bus=pcie.1,addr=0.1", 1), 0);
 	run_until(machine, "one:populate:100%");
 	assert_true(machine_plug_progress(machine, plan_of(machine, "one"), &progress));
@@ -348,14 +357,17 @@ static void while_it_comes_its_place_is_taken(void **state)
 			 -EBUSY);
 	sem_post(&hold);
 	run_until(machine, "done");
+	assert_int_equal(seen.fresh, 0);
 	assert_non_null(behind(machine, 1));
 	/* The guest is not told before function 0 is there. */
 	assert_int_equal(slot_status(machine) & PCI_EXP_SLTSTA_PDC, 0);
+	seen.fresh = 0;
 	seen.story[0] = '\0';
 	sem_post(&hold);
 	assert_int_equal(plug(machine, "vfio-pci,host=1a:00.0,id=zero,bus=pcie.1,multifunction=on", 3), 0);
 	run_until(machine, "done");
 	assert_int_not_equal(slot_status(machine) & PCI_EXP_SLTSTA_PDC, 0);
+	assert_int_equal(seen.fresh, 1);
 	sem_destroy(&hold);
 }
 

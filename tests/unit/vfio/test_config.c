@@ -148,6 +148,11 @@ static void test_resizable_bars(void **state)
 	vfio_config_write(&config, at + 8, 4, 0 | 2u << 5 | 15u << 8);
 	story_expect("");
 	assert_int_equal(get(at + 8, 4), 0 | 2u << 5 | 8u << 8);
+	/* One that has no room for what it says. */
+	fake_set(fake.config, at, 4, 0xffcu << 20 | PCI_EXT_CAP_ID_VNDR | 1u << 16);
+	fake_set(fake.config, 0xffc, 4, PCI_EXT_CAP_ID_REBAR | 1u << 16);
+	assert_int_equal(vfio_config_init(&config, &fake.device), 0);
+	assert_int_equal(get(0xffc, 4), PCI_EXT_CAP_ID_REBAR | 1u << 16);
 }
 
 static void test_extended_list(void **state)

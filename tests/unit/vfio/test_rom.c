@@ -524,8 +524,9 @@ static void test_broken_behind(void **state)
 	rom[2048 + PCIR] = 0;
 	create(false, NULL);
 	assert_int_equal(size_mask(), 0xffffe000);
-	expect_log("handfast: warning: 0000:01:00.0: its option ROM is broken behind image 1: image 2, at byte "
-		   "0x800, has no data structure (PCIR) where its header says; the guest sees it as it is\n");
+	expect_log(
+		"handfast: warning: 0000:01:00.0: its option ROM is broken behind image 1: image 2, at byte "
+		"0x800, has no data structure (PCIR) where its header says; the guest sees it as it is\n");
 }
 
 static void test_too_large(void **state)
