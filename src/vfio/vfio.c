@@ -149,6 +149,29 @@ static void space_close(struct vfio *vfio)
 	space->ops->destroy(space);
 }
 
+/*
+ * Under the lock. The kernel does not let a device into the address space that the others share, for a reason
+ * that it does not tell (EINVAL). In one of its own it is seen whether that is because its IOMMU reaches less
+ * of the guest's memory.
+ */
+static int attach_explain(struct vfio *vfio, const struct broker_device *which, const char *vf_token)
+{
+	const struct vfio_handles *handles = &vfio->handles;
+	struct error why = *error_get();
+	struct vfio_iospace *space;
+	int fd;
+
+	if (vfio_type1_create(&vfio_sys_kernel, handles->broker, handles->vm, &space))
+		return error_load(&why);
+	if (space->ops->attach(space, which, vf_token, &fd) == 0) {
+		if (vfio_dma_check_space(handles->map, space))
+			why = *error_get();
+		space->ops->detach(space, fd);
+	}
+	space->ops->destroy(space);
+	return error_load(&why);
+}
+
 static int device_attach(struct vfio *vfio, const struct broker_device *which,
 			 const struct vfio_pci_options *options, struct holding *holding)
 {
@@ -162,6 +185,8 @@ static int device_attach(struct vfio *vfio, const struct broker_device *which,
 	if (error)
 		return error;
 	error = vfio->space->ops->attach(vfio->space, which, options->vf_token, &holding->fd);
+	if (error == -EINVAL && vfio->holdings)
+		error = attach_explain(vfio, which, options->vf_token);
 	if (error)
 		goto fail_attach;
 	if (!vfio->holdings) {
