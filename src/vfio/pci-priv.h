@@ -86,8 +86,9 @@ void vfio_pci_power_follow(struct vfio_pci *pci);
 void vfio_pci_claim_follow(struct vfio_pci *pci, uint32_t command);
 /* A reset was made, by this method (NULL: by the kernel's first choice for this device). */
 void vfio_pci_reset_note(struct vfio_pci *pci, const char *method, const char *by);
-/* The device before its guest gets it, and after it is done with it. Whether the kernel could reset it alone.
- */
-bool vfio_pci_reset_between_guests(struct vfio_pci *pci);
+/* Before its guest gets it, and after it is done with it: by the kernel's means for this one device, where
+ * opening and closing do not do so. */
+void vfio_pci_reset_at_open(struct vfio_pci *pci);
+void vfio_pci_reset_at_close(struct vfio_pci *pci);
 
 #endif

@@ -134,7 +134,7 @@ static void vfio_pci_function_destroy(struct pci_function *function)
 	vfio_bars_fini(&pci->bars);
 	vfio_interrupts_fini(&pci->interrupts);
 	vfio_notify_fini(&pci->notify);
-	(void)vfio_pci_reset_between_guests(pci);
+	vfio_pci_reset_at_close(pci);
 	pci->owner.release(pci->owner.opaque, pci->device);
 	pthread_mutex_destroy(&pci->lock);
 	pci_function_fini(&pci->function);
@@ -243,10 +243,7 @@ int vfio_pci_function_create(const struct vfio_handles *handles, struct vfio_dev
 			goto fail;
 		}
 	}
-	pci->unused = true;
-	pci->needs_bus_reset = !vfio_pci_reset_between_guests(pci) && !device->mediated;
-	if (device->can_reset && device->reset_on_open)
-		vfio_pci_reset_note(pci, NULL, "open");
+	vfio_pci_reset_at_open(pci);
 	error = parts_setup(pci, handles, options);
 	if (error)
 		goto fail;

@@ -82,6 +82,11 @@ static const char *method_words(const char *method)
 	return method;
 }
 
+static const char *means(const struct vfio_device *device)
+{
+	return device->mediated ? "the driver that made it" : method_words(device->reset_method);
+}
+
 /* By what the kernel has for this device alone. */
 static bool reset_alone(struct vfio_pci *pci, const char *what)
 {
@@ -142,9 +147,7 @@ static bool reset_for(struct vfio_pci *pci, const char *what, bool waking)
 void vfio_pci_reset(struct vfio_pci *pci)
 {
 	if (reset_for(pci, "a reset of the machine", false))
-		log_info("%s: reset by %s", pci->device->name,
-			 pci->device->mediated ? "the driver that made it"
-					       : method_words(pci->device->reset_method));
+		log_info("%s: reset by %s", pci->device->name, means(pci->device));
 }
 
 void vfio_pci_soft_reset(struct vfio_pci *pci)
@@ -161,14 +164,24 @@ void vfio_pci_flr(struct vfio_pci *pci, unsigned offset, unsigned size, uint32_t
 	look_after(pci, "a function-level reset by the guest");
 }
 
-bool vfio_pci_reset_between_guests(struct vfio_pci *pci)
+void vfio_pci_reset_at_open(struct vfio_pci *pci)
 {
-	if (pci->device->reset_on_open || !pci->device->can_reset)
-		return pci->device->can_reset;
-	if (pci->device->ops->reset(pci->device)) {
+	bool done = pci->device->can_reset;
+
+	if (done && !pci->device->reset_on_open && pci->device->ops->reset(pci->device)) {
 		log_failure(error_get());
-		return false;
+		done = false;
 	}
+	pci->unused = true;
+	pci->needs_bus_reset = !done && !pci->device->mediated;
+	if (!done)
+		return;
 	vfio_pci_reset_note(pci, NULL, "open");
-	return true;
+	log_info("%s: opened, and reset by %s", pci->device->name, means(pci->device));
+}
+
+void vfio_pci_reset_at_close(struct vfio_pci *pci)
+{
+	if (pci->device->can_reset && !pci->device->reset_on_open && pci->device->ops->reset(pci->device))
+		log_failure(error_get());
 }

@@ -37,9 +37,10 @@ static int setup(void **state)
 	assert_int_equal(mem_bus_create(&machine, &handles.pio), 0);
 	assert_int_equal(mem_map_create(&machine, NULL, 0, &handles.map), 0);
 	assert_int_equal(pci_bus_create_root(&machine, "pcie.0", &root), 0);
+	fake_log_start();
 	assert_int_equal(vfio_pci_function_create(&handles, &fake.device, &options, &owner, &function), 0);
 	assert_int_equal(pci_bus_attach(root, PCI_DEVFN_OF(3, 0), function), 0);
-	fake_log_start();
+	assert_non_null(strstr(fake_log_take(), "0000:01:00.0: opened, and reset by the kernel's means"));
 	return 0;
 }
 
