@@ -5,6 +5,7 @@
 #   DEVICES="ADDRESS/DRIVER/MODE/KIND..."   where a device sits, the driver it goes to, how it has to interrupt (intx,
 #                                           msi, msix, none), and what is to be moved through it (below)
 #   REBIND=n                                times the driver is taken off and put back
+#   AFFINITY=1                              interrupts are moved between two processors while data is
 #   AGAIN=1                                 in the end the guest resets itself, for as long as it is let
 #
 # Kinds: block (a disk), usb (a disk behind the controller), net (a NIC that reaches the lab's echo at
@@ -40,20 +41,65 @@ interface() {
 }
 has_net() { [ -n "$(interface)" ]; }
 
-# Interrupts of the device so far. For a line, of that line; where a driver names them itself, by that name.
-count_interrupts() {
-	local what rest number
+# Its lines of /proc/interrupts: for a line, of that line; where a driver names them itself, by that name.
+interrupts() {
+	local what
 
 	case $mode in
 	intx) what="^ *$(cat "$(sysfs)/irq"):.*IO-APIC.*fasteoi" ;;
 	msi) what="PCI-MSI-$address" ;;
 	msix) what="PCI-MSIX-$address" ;;
 	esac
-	grep -E "$what" /proc/interrupts | while read -r number rest; do
+	grep -E "$what" /proc/interrupts
+}
+
+# Interrupts of the device so far.
+count_interrupts() {
+	local rest number
+
+	interrupts | while read -r number rest; do
 		for number in $rest; do
 			case $number in *[!0-9]*) break ;; *) echo "$number" ;; esac
 		done
 	done | awk '{sum += $1} END {print sum + 0}'
+}
+
+# count_on PROCESSOR: those that came there.
+count_on() { interrupts | awk -v field=$(($1 + 2)) '{sum += $field} END {print sum + 0}'; }
+
+# wander: its interrupts go to one processor and then to the other, for as long as the file is there.
+wander() {
+	local mask number
+
+	while [ -e /tmp/wander ]; do
+		for mask in 2 1; do
+			for number in $(interrupts | sed 's/:.*//'); do
+				echo "$mask" >"/proc/irq/$number/smp_affinity"
+			done
+			sleep 0.05
+		done
+	done
+}
+
+# both_had ZERO ONE: each processor has had more of them than that.
+both_had() { [ "$(count_on 0)" -gt "$1" ] && [ "$(count_on 1)" -gt "$2" ]; }
+
+# use_wandering: in the end each processor has had some. (A small disk is done with a few.)
+use_wandering() {
+	local zero one wanderer status=0 tries=0
+
+	zero=$(count_on 0) one=$(count_on 1)
+	: >/tmp/wander
+	wander &
+	wanderer=$!
+	while [ "$status" = 0 ] && [ "$tries" -lt 20 ] && ! both_had "$zero" "$one"; do
+		tries=$((tries + 1)) round=$((round + 1))
+		use
+		status=$?
+	done
+	rm /tmp/wander
+	wait "$wanderer"
+	[ "$status" = 0 ] && both_had "$zero" "$one"
 }
 
 # What the lab sends back must be what was sent: 256 KiB over TCP. The way there stays open until all is back.
@@ -177,6 +223,11 @@ device() {
 		[ "$(count_interrupts)" -gt "$first" ]
 		finding $? "$name: interrupts by $mode"
 		exec 4>&-
+	fi
+	# (Those of nvme are where their queues are, and cannot be moved.)
+	if [ -n "${AFFINITY:-}" ] && [ "$driver" != nvme ]; then
+		use_wandering
+		finding $? "$name: moves data while its interrupts go to one processor and to the other"
 	fi
 	if [ "${REBIND:-0}" != 0 ]; then
 		rebind
