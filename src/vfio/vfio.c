@@ -395,14 +395,25 @@ static bool is_as_it_came(struct vfio_pci *pci)
 	return is;
 }
 
+static void fresh_reset(const struct holding *holding)
+{
+	int result = bus_reset(holding, "open");
+
+	if (result == -ETIMEDOUT)
+		log_info("%s: %s: only the guest's driver finds out whether it works", holding->device->name,
+			 error_get()->because);
+	else if (result < 0)
+		log_info("%s has no reset that works: the guest finds it as the host left it (%s)",
+			 holding->device->name, error_get()->because);
+}
+
 void vfio_reset_fresh(struct vfio *vfio)
 {
 	pthread_mutex_lock(&vfio->lock); /* no space comes or goes */
 	pthread_mutex_lock(&vfio->reset);
 	for (const struct holding *holding = vfio->holdings; holding; holding = holding->next) {
-		if (holding->pci && is_as_it_came(holding->pci) && bus_reset(holding, "open") < 0)
-			log_info("%s has no reset that works: the guest finds it as the host left it (%s)",
-				 holding->device->name, error_get()->because);
+		if (holding->pci && is_as_it_came(holding->pci))
+			fresh_reset(holding);
 	}
 	pthread_mutex_unlock(&vfio->reset);
 	pthread_mutex_unlock(&vfio->lock);

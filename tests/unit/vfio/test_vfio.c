@@ -477,6 +477,13 @@ static void test_reset_of_what_is_fresh(void **state)
 	vfio_reset_fresh(vfio);
 	said = fake_log_take();
 	assert_non_null(strstr(said, "has no reset that works: the guest finds it as the host left it ("));
+	fails.members = 0;
+	functions[0].unused = true;
+	fails.bus = ETIMEDOUT;
+	vfio_reset_fresh(vfio);
+	said = fake_log_take();
+	assert_non_null(strstr(said, ": bus fails: only the guest's driver finds out whether it works"));
+	story_forget();
 	fake_log_end();
 	story_expect("");
 	for (unsigned i = 0; i < 2; i++)
