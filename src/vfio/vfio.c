@@ -8,10 +8,8 @@
 #include "vfio/vfio.h"
 
 #include <errno.h>
-#include <linux/vfio.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 
 #include "base/check.h"
 #include "base/error.h"
@@ -22,71 +20,7 @@
 #include "vfio/p2p-priv.h"
 #include "vfio/pci-priv.h"
 #include "vfio/type1-priv.h"
-
-/* A device that the VM holds. */
-struct holding {
-	struct holding *next;
-	struct vfio *vfio;
-	struct host_id id;
-	int fd; /* the space's */
-	struct vfio_device *device;
-	struct vfio_pci *pci; /* NULL: not made yet */
-	unsigned vectors;     /* at most, each with a descriptor */
-};
-
-struct vfio {
-	struct vfio_handles handles;
-	pthread_mutex_t lock; /* guards all below; held while devices are opened and closed */
-	struct vfio_iospace *space;
-	struct vfio_dma dma;	  /* started while there are holdings */
-	struct vfio_p2p p2p;	  /* listening while there are two */
-	struct holding *holdings; /* changed under `reset` too */
-	pthread_mutex_t facts;	  /* held to change `space`, for who only looks */
-	pthread_mutex_t reset;	  /* held through a reset of a bus, before any function's lock */
-};
-
-/* What a machine has open beside the vectors of its devices, with room to spare. */
-#define DESCRIPTORS_ELSE 256
-
-/* Interrupts need an eventfd each, and a device may have 2048. The hard limit is the most that we may have
- * without asking. */
-static void descriptors_raise(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur == limit.rlim_max)
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	if (setrlimit(RLIMIT_NOFILE, &limit))
-		log_info(
-			"the limit of open files stays as it is: devices with many interrupts may miss some");
-}
-
-/* As many as the kernel signals of any kind; only one kind is on at a time. */
-static unsigned vectors_of(struct vfio_device *device)
-{
-	struct vfio_irq msi = { 0 }, msix = { 0 };
-
-	(void)device->ops->irq_info(device, VFIO_PCI_MSI_IRQ_INDEX, &msi);
-	(void)device->ops->irq_info(device, VFIO_PCI_MSIX_IRQ_INDEX, &msix);
-	return msi.count > msix.count ? msi.count : msix.count;
-}
-
-/* Under the lock. A driver rarely wants all of them, so it is no failure where the limit cannot be raised. */
-static void descriptors_allow(struct vfio *vfio, const struct holding *newest)
-{
-	uint64_t need = DESCRIPTORS_ELSE;
-	struct rlimit limit;
-
-	for (const struct holding *holding = vfio->holdings; holding; holding = holding->next)
-		need += holding->vectors;
-	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= need ||
-	    !broker_allow_descriptors(vfio->handles.broker, need))
-		return;
-	error_tried("have room for all %u interrupt vectors of %s; it goes on without", newest->vectors,
-		    newest->device->name);
-	log_failure(error_get());
-}
+#include "vfio/vfio-priv.h"
 
 int vfio_create(const struct vfio_handles *handles, struct vfio **ret_vfio)
 {
@@ -98,7 +32,7 @@ int vfio_create(const struct vfio_handles *handles, struct vfio **ret_vfio)
 	pthread_mutex_init(&vfio->lock, NULL);
 	pthread_mutex_init(&vfio->reset, NULL);
 	pthread_mutex_init(&vfio->facts, NULL);
-	descriptors_raise();
+	vfio_descriptors_raise();
 	*ret_vfio = vfio;
 	return 0;
 }
@@ -173,7 +107,7 @@ static int attach_explain(struct vfio *vfio, const struct broker_device *which, 
 }
 
 static int device_attach(struct vfio *vfio, const struct broker_device *which,
-			 const struct vfio_pci_options *options, struct holding *holding)
+			 const struct vfio_pci_options *options, struct vfio_holding *holding)
 {
 	uint64_t need = 0;
 	struct error why;
@@ -231,9 +165,9 @@ static int peers_follow(struct vfio *vfio)
 }
 
 /* Under the lock. The last device takes the maps and the space with it. */
-static void device_close(struct vfio *vfio, struct holding *holding)
+static void device_close(struct vfio *vfio, struct vfio_holding *holding)
 {
-	struct holding **link = &vfio->holdings;
+	struct vfio_holding **link = &vfio->holdings;
 
 	pthread_mutex_lock(&vfio->reset);
 	while (*link != holding)
@@ -262,9 +196,9 @@ static void log_usage(const struct vfio *vfio)
 }
 
 static int device_open(struct vfio *vfio, const struct broker_device *which,
-		       const struct vfio_pci_options *options, struct holding **ret_holding)
+		       const struct vfio_pci_options *options, struct vfio_holding **ret_holding)
 {
-	struct holding *holding = calloc(1, sizeof(*holding));
+	struct vfio_holding *holding = calloc(1, sizeof(*holding));
 	int error;
 
 	if (!holding)
@@ -287,8 +221,8 @@ static int device_open(struct vfio *vfio, const struct broker_device *which,
 		device_close(vfio, holding);
 		return error_load(&why);
 	}
-	holding->vectors = vectors_of(holding->device);
-	descriptors_allow(vfio, holding);
+	holding->vectors = vfio_descriptors_of(holding->device);
+	vfio_descriptors_allow(vfio, holding);
 	log_usage(vfio);
 	*ret_holding = holding;
 	return 0;
@@ -296,7 +230,7 @@ static int device_open(struct vfio *vfio, const struct broker_device *which,
 
 static void device_release(void *opaque, struct vfio_device *device)
 {
-	struct holding *holding = opaque;
+	struct vfio_holding *holding = opaque;
 	struct vfio *vfio = holding->vfio;
 
 	check(holding->device == device);
@@ -305,125 +239,11 @@ static void device_release(void *opaque, struct vfio_device *device)
 	pthread_mutex_unlock(&vfio->lock);
 }
 
-/* Under vfio->reset. The functions of ours among the members of a reset, all locked. */
-static unsigned members_lock(struct vfio *vfio, const struct vfio_reset_members *members,
-			     struct vfio_pci *ret_list[VFIO_RESET_MEMBERS_MAX])
-{
-	unsigned count = 0;
-
-	for (unsigned i = 0; i < members->count; i++) {
-		const struct host_id member = host_id_of(members->list[i]);
-
-		for (struct holding *holding = vfio->holdings; holding; holding = holding->next) {
-			if (!holding->pci || !host_id_equal(&holding->id, &member))
-				continue;
-			pthread_mutex_lock(&holding->pci->lock);
-			if (holding->pci->leaving)
-				pthread_mutex_unlock(&holding->pci->lock);
-			else
-				ret_list[count++] = holding->pci;
-		}
-	}
-	return count;
-}
-
-/* Under vfio->reset. by: who made it, for facts.c. */
-static int members_reset(struct vfio *vfio, const struct holding *holding,
-			 const struct vfio_reset_members *members, const char *by)
-{
-	struct vfio_pci *list[VFIO_RESET_MEMBERS_MAX];
-	unsigned count = members_lock(vfio, members, list), unused = 0, needing = 0;
-	struct error why = { 0 };
-	int result = 1;
-
-	for (unsigned i = 0; i < count; i++) {
-		unused += list[i]->unused;
-		needing += list[i]->needs_bus_reset;
-	}
-	if (needing && unused == count) {
-		for (unsigned i = 0; i < count; i++)
-			vfio_pci_quiesce(list[i]);
-		result = vfio->space->ops->reset_bus(vfio->space, holding->fd);
-		if (!result)
-			log_info("%s: reset with its bus, %u functions in all", holding->device->name,
-				 members->count);
-		else
-			why = *error_get(); /* what follows may fail in its own way */
-		for (unsigned i = 0; i < count; i++) {
-			if (!result || result == -ETIMEDOUT)
-				vfio_pci_reset_note(list[i], "hot", by);
-			vfio_pci_after_reset(list[i]);
-		}
-	}
-	for (unsigned i = 0; i < count; i++)
-		pthread_mutex_unlock(&list[i]->lock);
-	return result < 0 ? error_load(&why) : result;
-}
-
-/* Under vfio->reset. */
-static int bus_reset(const struct holding *holding, const char *by)
-{
-	struct vfio *vfio = holding->vfio;
-	struct vfio_reset_members members;
-	int result;
-
-	if (holding->device->mediated)
-		return error_set(ENOTTY, "the driver that made it offers none");
-	result = vfio->space->ops->reset_members(vfio->space, holding->fd, &members);
-	return result ? result : members_reset(vfio, holding, &members, by);
-}
-
-static int device_reset_bus(void *opaque)
-{
-	const struct holding *holding = opaque;
-	struct vfio *vfio = holding->vfio;
-	int result;
-
-	pthread_mutex_lock(&vfio->reset);
-	result = bus_reset(holding, "machine");
-	pthread_mutex_unlock(&vfio->reset);
-	return result;
-}
-
-static bool is_as_it_came(struct vfio_pci *pci)
-{
-	bool is;
-
-	pthread_mutex_lock(&pci->lock);
-	is = pci->unused && pci->needs_bus_reset && !pci->leaving;
-	pthread_mutex_unlock(&pci->lock);
-	return is;
-}
-
-static void fresh_reset(const struct holding *holding)
-{
-	int result = bus_reset(holding, "open");
-
-	if (result == -ETIMEDOUT)
-		log_info("%s: %s: only the guest's driver finds out whether it works", holding->device->name,
-			 error_get()->because);
-	else if (result < 0)
-		log_info("%s has no reset that works: the guest finds it as the host left it (%s)",
-			 holding->device->name, error_get()->because);
-}
-
-void vfio_reset_fresh(struct vfio *vfio)
-{
-	pthread_mutex_lock(&vfio->lock); /* no space comes or goes */
-	pthread_mutex_lock(&vfio->reset);
-	for (const struct holding *holding = vfio->holdings; holding; holding = holding->next) {
-		if (holding->pci && is_as_it_came(holding->pci))
-			fresh_reset(holding);
-	}
-	pthread_mutex_unlock(&vfio->reset);
-	pthread_mutex_unlock(&vfio->lock);
-}
-
 static int not_held(const struct vfio *vfio, const struct host_id *id)
 {
 	char text[HOST_ID_TEXT_SIZE];
 
-	for (const struct holding *holding = vfio->holdings; holding; holding = holding->next) {
+	for (const struct vfio_holding *holding = vfio->holdings; holding; holding = holding->next) {
 		if (host_id_equal(&holding->id, id)) {
 			error_set(EEXIST, "this VM has it already");
 			error_tried("assign %s", host_id_format(id, text));
@@ -437,15 +257,15 @@ static int not_held(const struct vfio *vfio, const struct host_id *id)
 static int function_create(struct vfio *vfio, const struct vfio_pci_options *options,
 			   const struct broker_device *which, struct pci_function **ret_function)
 {
-	struct holding *holding = NULL;
+	struct vfio_holding *holding = NULL;
 	struct error why;
 	int error = device_open(vfio, which, options, &holding);
 
 	if (error)
 		return error;
-	error = vfio_pci_function_create(
-		&vfio->handles, holding->device, options,
-		&(struct vfio_pci_owner){ device_release, device_reset_bus, holding }, ret_function);
+	error = vfio_pci_function_create(&vfio->handles, holding->device, options,
+					 &(struct vfio_pci_owner){ device_release, vfio_reset_bus, holding },
+					 ret_function);
 	if (!error) {
 		pthread_mutex_lock(&vfio->reset);
 		holding->pci = (struct vfio_pci *)*ret_function;
