@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "app/devices.h"
+/*
+ * What -device and device_add say, read into plans: the table of kinds, the keys that every device has, the
+ * address. What a kind reads and makes has a file of its own, device-KIND.c.
+ */
+#include "app/devices-priv.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -12,280 +16,9 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-static int plan_root_port(struct keyvals *keyvals, struct device_plan *plan)
-{
-	uint64_t port = 0, chassis = 0, slot = 0;
-	uint64_t io = PCI_RESERVE_AUTO, mem = PCI_RESERVE_AUTO, pref64 = PCI_RESERVE_AUTO;
-	bool hotplug = true;
-	int error;
-
-	if (!plan->id) {
-		error_set(EINVAL, "it has no id, and the id is the name of the bus behind the port");
-		return error_try("add id=pcie.1, and bus=pcie.1 to the device behind it");
-	}
-	error = keyvals_take_u64(keyvals, "port", 255, &port);
-	if (error == 0)
-		error = keyvals_take_u64(keyvals, "chassis", 255, &chassis);
-	slot = port;
-	if (error == 0)
-		error = keyvals_take_u64(keyvals, "slot", 8191, &slot);
-	if (error == 0)
-		error = keyvals_take_bool(keyvals, "hotplug", &hotplug);
-	if (error == 0)
-		error = keyvals_take_size(keyvals, "io-reserve", 1, &io);
-	if (error == 0)
-		error = keyvals_take_size(keyvals, "mem-reserve", 1, &mem);
-	if (error == 0)
-		error = keyvals_take_size(keyvals, "pref64-reserve", 1, &pref64);
-	if (error < 0)
-		return error;
-	plan->root_port = (struct pci_root_port_options){
-		.id = plan->id,
-		.port = (uint8_t)port,
-		.chassis = (uint8_t)chassis,
-		.slot = (uint16_t)slot,
-		.multifunction = plan->multifunction,
-		.hotplug = hotplug,
-		.io_reserve = io,
-		.mem_reserve = mem,
-		.pref64_reserve = pref64,
-	};
-	return 0;
-}
-
-static int create_root_port(const struct device_handles *handles, const struct device_plan *plan,
-			    struct pci_function **ret_function)
-{
-	return pci_root_port_create(&handles->port, &plan->root_port, ret_function);
-}
-
-static int take_unplug_timeout(struct keyvals *keyvals, struct device_plan *plan)
-{
-	uint64_t seconds = DEVICE_UNPLUG_SECONDS;
-	int error = keyvals_take_u64(keyvals, "unplug-timeout", 86400, &seconds);
-
-	if (error == 0 && seconds == 0)
-		error_set(EINVAL, "unplug-timeout=0 leaves the guest no time");
-	plan->unplug_seconds = (unsigned)seconds;
-	return error == 0 && seconds == 0
-		       ? error_try("unplug-timeout=30, or leave it out: that is what it is then")
-		       : error;
-}
-
-static int take_token(struct keyvals *keyvals, struct device_plan *plan)
-{
-	const char *token = keyvals_take(keyvals, "vf-token");
-
-	if (!token)
-		return 0;
-	if (!uuid_valid(token)) {
-		error_set(EINVAL, "vf-token=%s is no UUID", token);
-		return error_try("uuidgen    (makes one, as 00112233-4455-6677-8899-aabbccddeeff)");
-	}
-	plan->vf_token = strdup(token);
-	return plan->vf_token ? 0 : error_sys(ENOMEM, "options");
-}
-
-static int take_rombar(struct keyvals *keyvals, bool *rombar)
-{
-	const char *text = keyvals_take(keyvals, "rombar");
-
-	if (!text)
-		return 0;
-	/* To QEMU it is a number, to everybody else a switch. */
-	if (strcmp(text, "0") == 0 || strcmp(text, "1") == 0)
-		*rombar = text[0] == '1';
-	else if (text_to_bool(text, rombar) < 0)
-		return error_tried("use rombar=");
-	return 0;
-}
-
-/* romfile= without a value: none, as with QEMU. */
-static int take_rom(struct keyvals *keyvals, struct device_plan *plan)
-{
-	const char *file = keyvals_take(keyvals, "romfile");
-	bool rombar = true;
-	int error = take_rombar(keyvals, &rombar);
-
-	if (error < 0)
-		return error;
-	plan->no_rom = !rombar || (file && *file == '\0');
-	if (!file || *file == '\0')
-		return 0;
-	if (plan->no_rom) {
-		error_set(ENOTSUP,
-			  "rombar= hides the ROM that romfile= names; QEMU would hand it to its firmware by "
-			  "another way, which handfast does not have");
-		return error_try("one of the two: romfile=%s shows it, rombar=off shows none", file);
-	}
-	plan->romfile = strdup(file);
-	return plan->romfile ? 0 : error_sys(ENOMEM, "options");
-}
-
-static const char *const err_actions[] = {
-	[DEVICE_ERR_PAUSE] = "pause",
-	[DEVICE_ERR_LOG] = "log",
-	[DEVICE_ERR_RESET] = "reset",
-	[DEVICE_ERR_QUIT] = "quit",
-};
-
-const char *device_err_action_name(enum device_err_action action)
-{
-	return err_actions[action];
-}
-
-static int take_err_action(struct keyvals *keyvals, struct device_plan *plan)
-{
-	const char *action = keyvals_take(keyvals, "x-err-action");
-
-	for (size_t i = 0; action && i < COUNT(err_actions); i++) {
-		if (strcmp(action, err_actions[i]) == 0) {
-			plan->err_action = (enum device_err_action)i;
-			return 0;
-		}
-	}
-	if (!action)
-		return 0;
-	error_set(EINVAL, "there is no x-err-action '%s'", action);
-	return error_try("pause, log, reset or quit");
-}
-
-/* host= or sysfsdev=: one of the two. */
-static int take_host(struct keyvals *keyvals, struct device_plan *plan)
-{
-	const char *host = keyvals_take(keyvals, "host");
-	const char *sysfsdev = keyvals_take(keyvals, "sysfsdev");
-	struct bdf bdf;
-
-	if (!host && !sysfsdev) {
-		error_set(EINVAL, "it does not say which device of the host");
-		return error_try("add host=DDDD:BB:DD.F (`handfast list` shows the devices)");
-	}
-	if (host && sysfsdev) {
-		error_set(EINVAL, "host= and sysfsdev= both say which device of the host");
-		return error_try("leave one of them out");
-	}
-	if (sysfsdev && *sysfsdev == '\0') {
-		error_set(EINVAL, "its sysfsdev= is empty");
-		return error_try("a device's folder behind it, as /sys/bus/pci/devices/0000:1a:00.3");
-	}
-	if (sysfsdev) {
-		plan->sysfsdev = strdup(sysfsdev);
-		return plan->sysfsdev ? 0 : error_sys(ENOMEM, "options");
-	}
-	if (bdf_parse(host, &bdf) < 0)
-		return -error_get()->errnum;
-	plan->host = host_id_of(bdf);
-	plan->host_known = true;
-	return 0;
-}
-
-static int plan_vfio_pci(struct keyvals *keyvals, struct device_plan *plan)
-{
-	int error = take_host(keyvals, plan);
-
-	if (error == 0)
-		error = keyvals_take_bool(keyvals, "managed", &plan->managed);
-	if (error == 0)
-		error = keyvals_take_bool(keyvals, "x-no-p2p", &plan->no_p2p);
-	if (error == 0)
-		error = take_err_action(keyvals, plan);
-	if (error == 0)
-		error = take_rom(keyvals, plan);
-	if (error == 0)
-		error = take_unplug_timeout(keyvals, plan);
-	return error < 0 ? error : take_token(keyvals, plan);
-}
-
-static int create_vfio_pci(const struct device_handles *handles, const struct device_plan *plan,
-			   struct pci_function **ret_function)
-{
-	const struct vfio_pci_options options = {
-		.id = plan->id,
-		.host = plan->host,
-		.multifunction = plan->multifunction,
-		.no_p2p = plan->no_p2p,
-		.vf_token = plan->vf_token,
-		.no_rom = plan->no_rom,
-		.rom = plan->rom,
-		.progress = handles->progress,
-	};
-
-	return vfio_pci_create(handles->vfio, &options, ret_function);
-}
-
-#define KEYS_OF_EVERY_DEVICE                                                                              \
-	{ "id", "ID", "its name", NULL }, { "bus", "BUS", "the bus it sits on (default: pcie.0)", NULL }, \
-		{ "addr", "SLOT[.FUNCTION]",                                                              \
-		  "where on that bus, 0x3 or 0x03.0x0 (default: the first free slot)", NULL },            \
-	{                                                                                                 \
-		"multifunction", "on|off", "function 0 of several (default: off)", NULL                   \
-	}
-
-static const struct keyval_key root_port_keys[] = {
-	KEYS_OF_EVERY_DEVICE,
-	{ "port", "N", "port number", NULL },
-	{ "chassis", "N", "chassis number", NULL },
-	{ "slot", "N", "physical slot number (default: the port number)", NULL },
-	{ "hotplug", "on|off", "devices can come into its slot and leave it while the VM runs (default: on)",
-	  NULL },
-	{ "io-reserve", "SIZE",
-	  "I/O ports for devices behind it (default: those of the device that is there)", NULL },
-	{ "mem-reserve", "SIZE", "memory below 4 GiB (default: the device's; 2M behind an empty port)",
-	  NULL },
-	{ "pref64-reserve", "SIZE", "memory above 4 GiB (default: the device's; 16G behind an empty port)",
-	  NULL },
-	{ "pref32-reserve", NULL, NULL, "the prefetchable window is above 4 GiB: pref64-reserve=" },
-	{ "bus-reserve", NULL, NULL, "there is one bus behind a port" },
-};
-
-static const struct keyval_key vfio_pci_keys[] = {
-	{ "host", "[DDDD:]BB:DD.F", "the host's device (`handfast list` shows them)", NULL },
-	{ "sysfsdev", "PATH", "the same by its folder in sysfs; the way to name a mediated device", NULL },
-	{ "managed", "on|off", "bind it before the start, give it back after the end (default: off)", NULL },
-	KEYS_OF_EVERY_DEVICE,
-	{ "x-err-action", "pause|log|reset|quit",
-	  "what to do with the guest when the host tells that the device has failed (default: pause)", NULL },
-	{ "x-no-p2p", "on|off", "other devices of the VM do not reach its BARs by DMA (default: off)", NULL },
-	{ "unplug-timeout", "SECONDS", "that the guest has to let go of it (default: 30)", NULL },
-	{ "vf-token", "UUID",
-	  "the secret between a physical function and its virtual ones, where vfio-pci has both", NULL },
-	{ "romfile", "FILE", "an option ROM to show in place of its own; empty: none", NULL },
-	{ "rombar", "on|off", "whether the guest sees an option ROM (default: on; 1 and 0 are fine too)",
-	  NULL },
-	{ "iommufd", NULL, NULL, "iommufd is not there yet; groups and type1 are used" },
-	{ "fd", NULL, NULL, "handfast opens the device itself" },
-	{ "romsize", NULL, NULL, "the ROM BAR is as large as the ROM" },
-	{ "bootindex", NULL, NULL, "firmware is not there yet; boot a kernel by -kernel" },
-	{ "enable-migration", NULL, NULL, "migration is not supported" },
-	{ "display", NULL, NULL, "there is no emulated display" },
-	{ "acpi-index", NULL, NULL, "the guest names its devices by their slots" },
-	{ "failover_pair_id", NULL, NULL, "there is no virtio-net that it could stand in for" },
-	{ "x-req", NULL, NULL, "the host is always given its device back when it asks" },
-	{ "x-no-mmap", NULL, NULL, "BARs are mapped wherever that is safe" },
-	{ "x-no-kvm-intx", NULL, NULL, "interrupts go through KVM" },
-	{ "x-no-kvm-msi", NULL, NULL, "interrupts go through KVM" },
-	{ "x-no-kvm-msix", NULL, NULL, "interrupts go through KVM" },
-	{ "x-intx-mmap-timeout-ms", NULL, NULL, "BARs stay mapped while a line interrupts" },
-	{ "x-msix-relocation", NULL, NULL, "the MSI-X table stays where the device has it" },
-	{ "x-balloon-allowed", NULL, NULL, "there is no balloon yet" },
-	{ "x-pci-vendor-id", NULL, NULL, "the guest sees the device's own identifiers" },
-	{ "x-pci-device-id", NULL, NULL, "the guest sees the device's own identifiers" },
-	{ "x-pci-sub-vendor-id", NULL, NULL, "the guest sees the device's own identifiers" },
-	{ "x-pci-sub-device-id", NULL, NULL, "the guest sees the device's own identifiers" },
-	{ "ramfb", NULL, NULL, "there is no emulated display" },
-	{ "x-vga", NULL, NULL, "legacy VGA ranges are not passed through" },
-	{ "x-igd-opregion", NULL, NULL, "integrated Intel graphics need more than the device itself" },
-	{ "x-igd-lpc", NULL, NULL, "integrated Intel graphics need more than the device itself" },
-	{ "x-igd-gms", NULL, NULL, "integrated Intel graphics need more than the device itself" },
-	{ "x-igd-legacy-mode", NULL, NULL, "integrated Intel graphics need more than the device itself" },
-};
-
-static const struct device_kind kinds[] = {
-	{ "pcie-root-port", "a PCI Express root port, with a bus of one slot behind it", root_port_keys,
-	  COUNT(root_port_keys), false, plan_root_port, create_root_port },
-	{ "vfio-pci", "a PCI device of the host, or a mediated one, passed through", vfio_pci_keys,
-	  COUNT(vfio_pci_keys), true, plan_vfio_pci, create_vfio_pci },
+static const struct device_kind *const kinds[] = {
+	&device_kind_root_port,
+	&device_kind_vfio_pci,
 };
 
 /* Devices of other monitors that people may ask for, and why they are not here. */
@@ -322,8 +55,8 @@ static int unknown_kind(const char *name)
 const struct device_kind *device_kind_find(const char *name)
 {
 	for (size_t i = 0; i < COUNT(kinds); i++) {
-		if (strcmp(kinds[i].name, name) == 0)
-			return &kinds[i];
+		if (strcmp(kinds[i]->name, name) == 0)
+			return kinds[i];
 	}
 	unknown_kind(name);
 	return NULL;
@@ -331,7 +64,7 @@ const struct device_kind *device_kind_find(const char *name)
 
 const struct device_kind *device_kind_at(size_t index)
 {
-	return index < COUNT(kinds) ? &kinds[index] : NULL;
+	return index < COUNT(kinds) ? kinds[index] : NULL;
 }
 
 /* A number of at most max. bare: without 0x, where QEMU reads hexadecimal and StratoVirt decimal. */
@@ -487,7 +220,7 @@ int device_print_help(const char *argument)
 
 	if (strcmp(argument, "help") == 0 || strcmp(argument, "?") == 0) {
 		for (size_t i = 0; i < COUNT(kinds); i++)
-			printf("%-16s %s\n", kinds[i].name, kinds[i].summary);
+			printf("%-16s %s\n", kinds[i]->name, kinds[i]->summary);
 		return 1;
 	}
 	if (!comma || (strcmp(comma, ",help") != 0 && strcmp(comma, ",?") != 0))
