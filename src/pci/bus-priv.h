@@ -36,6 +36,8 @@ void pci_bus_set_numbers(struct pci_bus *bus, uint8_t secondary, uint8_t subordi
 
 /* Whether function 0 of slot 0 is there. Any thread, the caller's own lock held or not. */
 bool pci_bus_occupied(const struct pci_bus *bus);
+/* The AtomicOps of the one function there; 0 of several, which may differ. Likewise. */
+uint32_t pci_bus_atomics(const struct pci_bus *bus);
 
 /* "vfio-pci 'net'", or "vfio-pci" where the user gave no id. Returns ret_text. */
 #define PCI_FUNCTION_TEXT_SIZE 128

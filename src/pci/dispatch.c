@@ -186,3 +186,15 @@ bool pci_bus_occupied(const struct pci_bus *bus)
 	lock_drop(bus->lock);
 	return occupied;
 }
+
+uint32_t pci_bus_atomics(const struct pci_bus *bus)
+{
+	const struct pci_function *first;
+	uint32_t atomics;
+
+	lock_take(bus->lock);
+	first = bus->functions[0];
+	atomics = first && !first->multifunction ? first->atomics : 0;
+	lock_drop(bus->lock);
+	return atomics;
+}

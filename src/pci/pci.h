@@ -77,6 +77,9 @@ struct pci_function {
 	bool multifunction;
 	struct pci_bar bars[PCI_BARS_AND_ROM];
 	struct pci_bus *secondary; /* the bus behind it, for a bridge */
+	/* AtomicOps of its that the root port above it is to say it completes, as bits of that one's Device
+	 * Capabilities 2 (PCI Express 5.0, 6.15 and 7.5.3.15). */
+	uint32_t atomics;
 
 	/* pci/bus.c's own */
 	struct pci_bus *bus;

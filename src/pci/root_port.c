@@ -256,6 +256,9 @@ static void update_slot(struct root_port *port)
 
 	link |= up ? LINK_SPEED | LINK_WIDTH << 4 | PCI_EXP_LNKSTA_DLLLA : LINK_SPEED_MIN;
 	pci_config_set(&port->config, AT_EXP + PCI_EXP_LNKSTA, 2, link);
+	/* Read-only to software, not fixed: there is no other port of the host's on the way. */
+	pci_config_set(&port->config, AT_EXP + PCI_EXP_DEVCAP2, 4,
+		       up ? pci_bus_atomics(port->function.secondary) : 0);
 }
 
 /* The line is pulled for as long as there is a reason to. */

@@ -89,6 +89,7 @@ struct vfio_device {
 	uint32_t group;	       /* its IOMMU group, and the name of the space that it is in: */
 	const char *backend;   /* whoever opened it knows */
 	bool reset_on_open;    /* opening and closing it reset it where it can be reset */
+	uint32_t atomics;      /* AtomicOps that the host completes for it: PCI_EXP_DEVCAP2_ATOMIC_COMP* */
 	/* No PCI device of the host but another driver's work, which sits on no bus. What it reaches by DMA
 	 * that driver pins page by page, with or without its Bus Master Enable: memory is mapped before it is
 	 * opened to the guest, always. */

@@ -4,6 +4,7 @@
  * Source: include/uapi/linux/vfio.h, Documentation/driver-api/vfio.rst.
  */
 #include <errno.h>
+#include <linux/pci_regs.h>
 #include <linux/vfio.h>
 #include <stdalign.h>
 #include <stdlib.h>
@@ -20,6 +21,15 @@
 
 /* More than any capability list of a region could need; a kernel that asks for more is not believed. */
 #define INFO_SIZE_MAX (64 * 1024)
+
+/* Since Linux 6.5, and not in Debian 12's headers: the widths of AtomicOps that the host's root port
+ * completes for the device. */
+#define INFO_CAP_ATOMIC_COMPLETER 5
+struct info_cap_atomic_completer {
+	struct vfio_info_cap_header header;
+	uint32_t widths;
+	uint32_t reserved;
+};
 
 struct kernel_device {
 	struct vfio_device device;
@@ -73,24 +83,31 @@ static int region_query(struct kernel_device *kernel, unsigned region, struct vf
 	}
 }
 
-/* The capability of that id, or NULL. The list is the kernel's, and still walked with care. */
-static const struct vfio_info_cap_header *region_capability(const struct vfio_region_info *info, unsigned id,
-							    size_t least)
+/* The capability of that id in what the kernel has told, or NULL; at is where the first one is, 0 where there
+ * are none. The list is the kernel's, and still walked with care. */
+static const struct vfio_info_cap_header *capability_find(const void *info, uint32_t size, uint32_t at,
+							  unsigned id, size_t least)
 {
-	uint32_t at = info->cap_offset;
-
-	if (!(info->flags & VFIO_REGION_INFO_FLAG_CAPS))
-		return NULL;
-	while (at >= sizeof(*info) && at + sizeof(struct vfio_info_cap_header) <= info->argsz) {
+	while (at && at + sizeof(struct vfio_info_cap_header) <= size) {
 		const struct vfio_info_cap_header *cap = (const void *)((const char *)info + at);
 
 		if (cap->id == id)
-			return at + least <= info->argsz ? cap : NULL;
+			return at + least <= size ? cap : NULL;
 		if (cap->next <= at)
 			return NULL;
 		at = cap->next;
 	}
 	return NULL;
+}
+
+static const struct vfio_info_cap_header *region_capability(const struct vfio_region_info *info, unsigned id,
+							    size_t least)
+{
+	uint32_t first = info->flags & VFIO_REGION_INFO_FLAG_CAPS && info->cap_offset >= sizeof(*info)
+				 ? info->cap_offset
+				 : 0;
+
+	return capability_find(info, info->argsz, first, id, least);
 }
 
 static void region_sparse(const struct vfio_region_info *info,
@@ -337,6 +354,39 @@ static int regions_find(struct kernel_device *kernel)
 	return 0;
 }
 
+static uint32_t atomics_of(const struct info_cap_atomic_completer *cap)
+{
+	static const uint32_t bits[] = { PCI_EXP_DEVCAP2_ATOMIC_COMP32, PCI_EXP_DEVCAP2_ATOMIC_COMP64,
+					 PCI_EXP_DEVCAP2_ATOMIC_COMP128 };
+	uint32_t found = 0;
+
+	for (unsigned i = 0; i < sizeof(bits) / sizeof(bits[0]); i++)
+		found |= cap->widths & 1u << i ? bits[i] : 0;
+	return found;
+}
+
+/* size: what the kernel's answer takes with its capabilities. To ask switches the device's AtomicOps on as
+ * far as the host completes them (vfio_pci_info_atomic_cap() in the kernel). Nothing else depends on it. */
+static void atomics_find(struct kernel_device *kernel, uint32_t size)
+{
+	auto_free struct vfio_device_info *info = NULL;
+	const struct vfio_info_cap_header *cap;
+
+	if (size < sizeof(*info) || size > INFO_SIZE_MAX)
+		return;
+	info = calloc(1, size);
+	if (!info)
+		return;
+	info->argsz = size;
+	if (kernel->sys->ioctl(kernel->fd, VFIO_DEVICE_GET_INFO, info) ||
+	    !(info->flags & VFIO_DEVICE_FLAGS_CAPS) || info->argsz > size || info->cap_offset < sizeof(*info))
+		return;
+	cap = capability_find(info, size, info->cap_offset, INFO_CAP_ATOMIC_COMPLETER,
+			      sizeof(struct info_cap_atomic_completer));
+	if (cap)
+		kernel->device.atomics = atomics_of((const void *)cap);
+}
+
 int vfio_kernel_device_create(const struct vfio_sys *sys, int device_fd, const struct host_id *id,
 			      struct vfio_device **ret_device)
 {
@@ -364,6 +414,8 @@ int vfio_kernel_device_create(const struct vfio_sys *sys, int device_fd, const s
 	kernel->device.mediated = host_id_is_mediated(id);
 	kernel->sys = sys;
 	kernel->fd = device_fd;
+	if (info.flags & VFIO_DEVICE_FLAGS_CAPS)
+		atomics_find(kernel, info.argsz);
 	error = regions_find(kernel);
 	if (error) {
 		free(kernel);

@@ -233,6 +233,7 @@ int vfio_pci_function_create(const struct vfio_handles *handles, struct vfio_dev
 	pci->function.ops = &vfio_pci_ops;
 	pci->function.driver = "vfio-pci";
 	pci->function.multifunction = options->multifunction;
+	pci->function.atomics = device->atomics;
 	pci->device = device;
 	pci->owner = *owner;
 	pthread_mutex_init(&pci->lock, NULL);

@@ -192,6 +192,29 @@ static void presence_and_link_follow_the_slot(void **state)
 	assert_int_equal(get(machine, exp + PCI_EXP_LNKSTA, 2) & PCI_EXP_LNKSTA_DLLLA, 0);
 }
 
+/* As the host's port does for the device. Of several functions nobody knows who would ask. */
+static void it_completes_atomics_for_one_function(void **state)
+{
+	struct machine *machine = *state;
+	const unsigned at = find_capability(machine, PCI_CAP_ID_EXP) + PCI_EXP_DEVCAP2;
+	const uint32_t widths = PCI_EXP_DEVCAP2_ATOMIC_COMP32 | PCI_EXP_DEVCAP2_ATOMIC_COMP64;
+	struct fake *card;
+
+	assert_int_equal(get(machine, at, 4), 0);
+	card = add_behind(machine);
+	assert_int_equal(get(machine, at, 4), 0);
+	card->function.atomics = widths;
+	assert_int_equal(get(machine, at, 4), widths);
+	put(machine, at, 4, 0); /* read-only */
+	assert_int_equal(get(machine, at, 4), widths);
+	card->function.multifunction = true;
+	assert_int_equal(get(machine, at, 4), 0);
+	card->function.multifunction = false;
+	pci_function_detach(&card->function);
+	card->function.ops->destroy(&card->function);
+	assert_int_equal(get(machine, at, 4), 0);
+}
+
 static void the_bus_behind_has_the_number_it_is_given(void **state)
 {
 	struct machine *machine = *state;
@@ -308,6 +331,7 @@ int main(void)
 		port_test(no_chassis_no_slot_capability),
 		port_test(a_slot_number_has_13_bits),
 		port_test(presence_and_link_follow_the_slot),
+		port_test(it_completes_atomics_for_one_function),
 		port_test(the_bus_behind_has_the_number_it_is_given),
 		port_test(secondary_bus_reset_resets_once_and_holds),
 		port_test(link_disable_takes_the_link_down),

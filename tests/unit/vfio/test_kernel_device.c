@@ -3,6 +3,7 @@
 #include "fake.h"
 
 #include <errno.h>
+#include <linux/pci_regs.h>
 #include <linux/vfio.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -24,7 +25,8 @@ static struct {
 	bool msix_mappable;
 	int set_result;
 	int errnum;
-	int irq_errnum; /* of VFIO_DEVICE_GET_IRQ_INFO */
+	int irq_errnum;	  /* of VFIO_DEVICE_GET_IRQ_INFO */
+	uint32_t atomics; /* widths in the capability of the device; 0: it has none */
 	struct {
 		uint32_t flags, index, start, count;
 	} set;
@@ -96,6 +98,25 @@ static int set_irqs(const struct vfio_irq_set *set)
 	return kernel.errnum ? -1 : kernel.set_result;
 }
 
+/* Capability 5 behind another one, whose number nobody knows. */
+static void device_capabilities(struct vfio_device_info *info)
+{
+	const uint32_t first = (uint32_t)sizeof(*info), second = first + 24, size = second + 16;
+	struct vfio_info_cap_header *unknown = (void *)((char *)info + first);
+	struct vfio_info_cap_header *cap = (void *)((char *)info + second);
+
+	info->flags |= VFIO_DEVICE_FLAGS_CAPS;
+	if (info->argsz >= size) {
+		info->cap_offset = first;
+		unknown->id = 77;
+		unknown->next = second;
+		cap->id = 5;
+		cap->next = 0;
+		((uint32_t *)(cap + 1))[0] = kernel.atomics;
+	}
+	info->argsz = size;
+}
+
 static int fake_ioctl(int fd, unsigned long request, void *argument)
 {
 	assert_int_equal(fd, kernel.fd);
@@ -106,6 +127,8 @@ static int fake_ioctl(int fd, unsigned long request, void *argument)
 		info->flags = kernel.flags;
 		info->num_regions = VFIO_PCI_NUM_REGIONS;
 		info->num_irqs = VFIO_PCI_NUM_IRQS;
+		if (kernel.atomics)
+			device_capabilities(info);
 		return 0;
 	}
 	case VFIO_DEVICE_GET_REGION_INFO:
@@ -179,6 +202,20 @@ static void test_mediated(void **state)
 	assert_string_equal(mediated->name, id.uuid);
 	assert_true(mediated->mediated && mediated->can_reset && !mediated->reset_on_open);
 	mediated->ops->destroy(mediated);
+}
+
+/* What the host's root port completes for it. */
+static void test_atomics(void **state)
+{
+	struct vfio_device *other;
+
+	assert_int_equal(device->atomics, 0);
+	kernel.atomics = 3 | 1u << 8; /* and a width that nobody knows */
+	assert_int_equal(
+		vfio_kernel_device_create(&fake_sys, kernel.fd, &(struct host_id){ .bdf.bus = 1 }, &other),
+		0);
+	assert_int_equal(other->atomics, PCI_EXP_DEVCAP2_ATOMIC_COMP32 | PCI_EXP_DEVCAP2_ATOMIC_COMP64);
+	other->ops->destroy(other);
 }
 
 /* A kind of interrupt that the driver does not know is one that the device does not have. */
@@ -337,6 +374,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_create, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_mediated, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_atomics, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unknown_interrupts, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_regions, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_sparse, setup, teardown),
