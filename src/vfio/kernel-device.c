@@ -369,22 +369,20 @@ static uint32_t atomics_of(const struct info_cap_atomic_completer *cap)
  * far as the host completes them (vfio_pci_info_atomic_cap() in the kernel). Nothing else depends on it. */
 static void atomics_find(struct kernel_device *kernel, uint32_t size)
 {
-	auto_free struct vfio_device_info *info = NULL;
-	const struct vfio_info_cap_header *cap;
+	const struct vfio_info_cap_header *cap = NULL;
+	struct vfio_device_info *info;
 
-	if (size < sizeof(*info) || size > INFO_SIZE_MAX)
-		return;
-	info = calloc(1, size);
+	info = size >= sizeof(*info) && size <= INFO_SIZE_MAX ? calloc(1, size) : NULL;
 	if (!info)
 		return;
 	info->argsz = size;
-	if (kernel->sys->ioctl(kernel->fd, VFIO_DEVICE_GET_INFO, info) ||
-	    !(info->flags & VFIO_DEVICE_FLAGS_CAPS) || info->argsz > size || info->cap_offset < sizeof(*info))
-		return;
-	cap = capability_find(info, size, info->cap_offset, INFO_CAP_ATOMIC_COMPLETER,
-			      sizeof(struct info_cap_atomic_completer));
+	if (!kernel->sys->ioctl(kernel->fd, VFIO_DEVICE_GET_INFO, info) &&
+	    info->flags & VFIO_DEVICE_FLAGS_CAPS && info->cap_offset >= sizeof(*info))
+		cap = capability_find(info, size, info->cap_offset, INFO_CAP_ATOMIC_COMPLETER,
+				      sizeof(struct info_cap_atomic_completer));
 	if (cap)
 		kernel->device.atomics = atomics_of((const void *)cap);
+	free(info);
 }
 
 int vfio_kernel_device_create(const struct vfio_sys *sys, int device_fd, const struct host_id *id,
