@@ -169,38 +169,6 @@ int device_plan_fill(const struct device_kind *kind, struct keyvals *keyvals, st
 	return error;
 }
 
-/* "driver" was the first word; what is left are the device's own keys. */
-static int read_keyvals(struct keyvals keyvals, struct device_plan *ret_plan)
-{
-	const char *driver = keyvals_take(&keyvals, "driver");
-	const struct device_kind *kind;
-
-	if (!driver)
-		return error_set(EINVAL, "it names no driver");
-	kind = device_kind_find(driver);
-	if (!kind)
-		return -error_get()->errnum;
-	memmove(&keyvals.items[0], &keyvals.items[1], (--keyvals.count) * sizeof(keyvals.items[0]));
-	return device_plan_fill(kind, &keyvals, ret_plan);
-}
-
-int device_plan_read(const char *argument, struct device_plan *ret_plan)
-{
-	struct keyvals keyvals;
-	int error;
-
-	if (argument[0] == '{') {
-		error_set(ENOTSUP, "devices in JSON are not there yet");
-		return error_try("-device DRIVER,KEY=VALUE,...");
-	}
-	error = keyvals_parse(argument, "driver", &keyvals);
-	if (error == 0) {
-		error = read_keyvals(keyvals, ret_plan);
-		keyvals_free(&keyvals);
-	}
-	return error < 0 ? error_tried("use -device %s", argument) : 0;
-}
-
 void device_plan_free(struct device_plan *plan)
 {
 	free(plan->id);

@@ -17,6 +17,7 @@
 #define DEVICE_UNPLUG_SECONDS 30
 
 struct device_kind;
+struct json_object;
 
 /* What becomes of the guest when the host tells that a device has failed (x-err-action=). */
 enum device_err_action {
@@ -73,8 +74,11 @@ struct device_kind {
 		      struct pci_function **ret_function);
 };
 
-/* argument: what stands behind -device. Errors name the key. */
+/* argument: what stands behind -device, words or an object of JSON. Errors name the key. */
 int device_plan_read(const char *argument, struct device_plan *ret_plan);
+/* The same as an object of JSON, which stays the caller's: "driver" and the keys of that driver, their values
+ * strings, booleans or whole numbers. Errors are in QEMU's words. */
+int device_plan_read_json(struct json_object *object, struct device_plan *ret_plan);
 /* The same in pieces: the driver's name, NULL with a cause on record where there is none such; its keys,
  * which are used up. */
 const struct device_kind *device_kind_find(const char *name);

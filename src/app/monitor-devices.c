@@ -8,66 +8,6 @@
 #include "app/monitor-priv.h"
 #include "base/error.h"
 
-/* A value as behind -device. Booleans and numbers are what libvirt and people send; strings do as well. */
-static const char *word_of(struct json_object *value)
-{
-	if (json_object_is_type(value, json_type_boolean))
-		return json_object_get_boolean(value) ? "on" : "off";
-	if (json_object_is_type(value, json_type_int))
-		return json_object_to_json_string(value); /* its own, and kept as long as it */
-	if (!json_object_is_type(value, json_type_string) ||
-	    strlen(json_object_get_string(value)) != (size_t)json_object_get_string_len(value))
-		return NULL;
-	return json_object_get_string(value);
-}
-
-static bool has_key(const struct device_kind *kind, const char *key)
-{
-	for (size_t i = 0; i < kind->key_count; i++) {
-		if (strcmp(kind->keys[i].name, key) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* The arguments but for the driver, as keys: they point into the arguments. */
-static int keys_of(const struct device_kind *kind, struct json_object *arguments, struct keyvals *ret_keyvals)
-{
-	struct keyvals keyvals = { 0 };
-
-	json_object_object_foreach(arguments, key, value)
-	{
-		const char *word = word_of(value);
-
-		if (strcmp(key, "driver") == 0)
-			continue;
-		if (!has_key(kind, key))
-			return error_set(EINVAL, "Property '%s.%s' not found", kind->name, key);
-		if (!word)
-			return error_set(EINVAL, "Invalid parameter type for '%s', expected: string", key);
-		if (keyvals.count == KEYVALS_MAX)
-			return error_set(E2BIG, "device_add takes %d properties at most", KEYVALS_MAX);
-		keyvals.items[keyvals.count++] = (struct keyval){ key, word, false };
-	}
-	*ret_keyvals = keyvals;
-	return 0;
-}
-
-static int read_plan(struct json_object *arguments, struct device_plan *ret_plan)
-{
-	struct json_object *driver;
-	const struct device_kind *kind;
-	struct keyvals keyvals;
-	int error;
-
-	json_object_object_get_ex(arguments, "driver", &driver);
-	kind = device_kind_find(json_object_get_string(driver));
-	if (!kind)
-		return -error_get()->errnum;
-	error = keys_of(kind, arguments, &keyvals);
-	return error < 0 ? error : device_plan_fill(kind, &keyvals, ret_plan);
-}
-
 int monitor_device_add(void *opaque, struct json_object *arguments, struct qmp_answer *answer)
 {
 	struct machine *machine = opaque;
@@ -76,7 +16,7 @@ int monitor_device_add(void *opaque, struct json_object *arguments, struct qmp_a
 
 	if (!plan)
 		return error_sys(ENOMEM, "a device");
-	error = read_plan(arguments, plan);
+	error = device_plan_read_json(arguments, plan);
 	if (error == 0)
 		error = machine_plug(machine, plan, answer->ticket);
 	if (error == 0)

@@ -83,6 +83,46 @@ static void test_empty_words(void **state)
 	assert_string_equal(error_get()->remedy, "bus=pcie.0, the id of a pcie-root-port, or leave bus= out");
 }
 
+/* As libvirt writes them. */
+static void test_json(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *because;
+	} bad[] = {
+		{ "{", "JSON parse error at character 2: it ends too early" },
+		{ "{\"driver\":\"vfio-pci\"", "JSON parse error at character 21: it ends too early" },
+		{ "{driver:1}", "JSON parse error at character 2: quoted object property name expected" },
+		{ "{\"driver\":\"vfio-pci\"} x", NULL },
+		{ "{\"host\":\"01:00.0\"}", "Parameter 'driver' is missing" },
+		{ "{\"driver\":7}", "Invalid parameter type for 'driver', expected: string" },
+		{ "{\"driver\":\"vfio-pci\",\"hots\":\"01:00.0\"}", "Property 'vfio-pci.hots' not found" },
+		{ "{\"driver\":\"vfio-pci\",\"host\":[]}",
+		  "Invalid parameter type for 'host', expected: string" },
+		{ "{\"driver\":\"vfio-pci\",\"host\":\"01:00.0\",\"id\":\"\"}", "its id is empty" },
+	};
+	struct device_plan plan;
+
+	assert_int_equal(
+		device_plan_read("{\"driver\": \"vfio-pci\", \"host\": \"0000:1a:00.3\", \"id\": \"net\", "
+				 "\"bus\": \"pcie.1\", \"addr\": \"0x0\", \"multifunction\": true, "
+				 "\"unplug-timeout\": 7}",
+				 &plan),
+		0);
+	assert_string_equal(plan.kind->name, "vfio-pci");
+	assert_string_equal(plan.id, "net");
+	assert_string_equal(plan.bus, "pcie.1");
+	assert_true(plan.placed && plan.devfn == 0 && plan.multifunction);
+	assert_int_equal(plan.host.bdf.bus, 0x1a);
+	assert_int_equal(plan.unplug_seconds, 7);
+	device_plan_free(&plan);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		assert_int_equal(device_plan_read(bad[i].text, &plan), -EINVAL);
+		if (bad[i].because)
+			assert_string_equal(error_get()->because, bad[i].because);
+	}
+}
+
 static void test_ambiguous_addr_says_how_to_write_it(void **state)
 {
 	uint8_t devfn;
@@ -494,6 +534,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_addr_forms),
 		cmocka_unit_test(test_empty_words),
+		cmocka_unit_test(test_json),
 		cmocka_unit_test(test_ambiguous_addr_says_how_to_write_it),
 		cmocka_unit_test(test_the_mission_s_own_command_line),
 		cmocka_unit_test(test_places_what_has_no_addr),
