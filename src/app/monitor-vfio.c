@@ -5,6 +5,9 @@
 
 #include "app/machine-priv.h"
 #include "app/monitor-priv.h"
+#include "base/cleanup.h"
+#include "base/sysfs.h"
+#include "host/irq-counts.h"
 #include "vfio/facts.h"
 
 #define NOT_MAPPED (-1)
@@ -108,14 +111,19 @@ static struct json_object *trapped(const struct pci_function *function, const st
 	return list;
 }
 
-static struct json_object *interrupts(const struct vfio_interrupt_facts *facts)
+/* counted: /proc/interrupts, or NULL. */
+static struct json_object *interrupts(const struct vfio_interrupt_facts *facts, const char *name,
+				      const char *counted)
 {
 	struct json_object *object = json_object_new_object();
+	uint64_t count;
 
 	add_text(object, "mode", facts->mode);
 	add_number(object, "vectors", facts->vectors);
 	add_number(object, "in-use", facts->in_use);
 	add_number(object, "masked", facts->masked);
+	if (counted && irq_counts_find(counted, name, &count))
+		add_number(object, "count", count);
 	return object;
 }
 
@@ -142,7 +150,7 @@ static bool is_announced(const struct pci_function *function)
 	       (!port || pci_root_port_heard(port));
 }
 
-static void add_facts(struct json_object *object, struct pci_function *function)
+static void add_facts(struct json_object *object, struct pci_function *function, const char *counted)
 {
 	static const char *const power_states[] = { "D0", "D1", "D2", "D3hot" };
 	struct vfio_pci_facts facts;
@@ -159,14 +167,14 @@ static void add_facts(struct json_object *object, struct pci_function *function)
 	add_bool(object, "claimed", facts.claimed);
 	add_text(object, "power-state", power_states[facts.power_state & 3]);
 	json_object_object_add(object, "bars", bars(function, &facts));
-	json_object_object_add(object, "interrupts", interrupts(&facts.interrupts));
+	json_object_object_add(object, "interrupts", interrupts(&facts.interrupts, facts.host, counted));
 	json_object_object_add(object, "trapped", trapped(function, &facts));
 	json_object_object_add(object, "reset", reset(&facts.reset));
 }
 
 /* Where it has to leave, how far it is with that. */
 static void add_present(struct json_object *object, const struct machine *machine,
-			struct pci_function *function)
+			struct pci_function *function, const char *counted)
 {
 	struct machine_unplug_progress progress;
 	struct json_object *value;
@@ -180,7 +188,7 @@ static void add_present(struct json_object *object, const struct machine *machin
 	} else {
 		add_text(object, "state", "present");
 	}
-	add_facts(object, function);
+	add_facts(object, function, counted);
 }
 
 static void add_coming(struct json_object *object, const struct machine *machine,
@@ -201,7 +209,8 @@ static void add_coming(struct json_object *object, const struct machine *machine
 	json_object_object_add(object, "progress", value);
 }
 
-static struct json_object *device(const struct machine *machine, const struct device_plan *plan)
+static struct json_object *device(const struct machine *machine, const struct device_plan *plan,
+				  const char *counted)
 {
 	struct json_object *object = json_object_new_object();
 	char host[HOST_ID_TEXT_SIZE];
@@ -214,7 +223,7 @@ static struct json_object *device(const struct machine *machine, const struct de
 		add_text(object, "sysfsdev", plan->sysfsdev);
 	add_text(object, "bus", plan->bus);
 	if (plan->function)
-		add_present(object, machine, plan->function);
+		add_present(object, machine, plan->function, counted);
 	else if (plan->leaving)
 		add_text(object, "state", "closing");
 	else
@@ -225,10 +234,12 @@ static struct json_object *device(const struct machine *machine, const struct de
 struct json_object *monitor_vfio(const struct machine *machine)
 {
 	struct json_object *object = json_object_new_object(), *list = json_object_new_array();
+	auto_free char *counted = NULL;
 
+	(void)sysfs_read_file("/proc/interrupts", &counted, NULL);
 	for (const struct device_plan *plan = machine->plans; plan; plan = plan->next) {
 		if (plan->kind->host_device)
-			json_object_array_add(list, device(machine, plan));
+			json_object_array_add(list, device(machine, plan, counted));
 	}
 	json_object_object_add(object, "dma", dma(machine));
 	json_object_object_add(object, "devices", list);

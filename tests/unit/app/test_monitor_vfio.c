@@ -2,6 +2,7 @@
 /* query-vfio, of devices that are made up. */
 #include "unit.h"
 
+#include <errno.h>
 #include <json-c/json.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@ static struct {
 	bool coming, leaving, heard;
 	struct machine_plug_progress plug;
 	struct machine_unplug_progress unplug;
+	const char *interrupts; /* /proc/interrupts; NULL: it cannot be read */
 } fake;
 
 void __wrap_vfio_usage_get(struct vfio *vfio, struct vfio_usage *ret_usage);
@@ -25,6 +27,7 @@ bool __wrap_machine_plug_progress(const struct machine *machine, const struct de
 bool __wrap_machine_unplug_progress(const struct machine *machine, const struct pci_function *function,
 				    struct machine_unplug_progress *ret_progress);
 bool __wrap_pci_root_port_heard(struct pci_function *port);
+int __wrap_sysfs_read_file(const char *path, char **ret_text, size_t *ret_size);
 
 void __wrap_vfio_usage_get(struct vfio *vfio, struct vfio_usage *ret_usage)
 {
@@ -53,6 +56,15 @@ bool __wrap_machine_unplug_progress(const struct machine *machine, const struct 
 bool __wrap_pci_root_port_heard(struct pci_function *port)
 {
 	return fake.heard;
+}
+
+int __wrap_sysfs_read_file(const char *path, char **ret_text, size_t *ret_size)
+{
+	assert_string_equal(path, "/proc/interrupts");
+	if (!fake.interrupts)
+		return -EACCES;
+	*ret_text = strdup(fake.interrupts);
+	return 0;
 }
 
 static uint32_t fake_read(struct pci_function *function, unsigned offset, unsigned size)
@@ -193,6 +205,15 @@ static void a_device_tells_all(void **state)
 	expect_at(machine, "devices/0/reset", "{\"count\":0}");
 }
 
+/* As far as the kernel counts them. */
+static void its_interrupts_are_counted(void **state)
+{
+	fake.interrupts = " 33:  7  5  PCI-MSIX-0000:1a:00.3  0-edge  vfio-msix[0](0000:1a:00.3)\n";
+	expect_at(*state, "devices/0/interrupts/count", "12");
+	fake.interrupts = " 33:  7  5  PCI-MSIX-0000:1b:00.3  0-edge  vfio-msix[0](0000:1b:00.3)\n";
+	expect_at(*state, "devices/0/interrupts/count", "null");
+}
+
 static void one_that_takes_its_time(void **state)
 {
 	struct machine *machine = *state;
@@ -256,11 +277,9 @@ int main(void)
 {
 #define vfio_test(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		vfio_test(a_device_tells_all),
-		vfio_test(one_that_takes_its_time),
-		vfio_test(it_is_announced_when_the_guest_knows),
-		vfio_test(those_that_come_and_go),
-		vfio_test(the_address_space),
+		vfio_test(a_device_tells_all),	    vfio_test(its_interrupts_are_counted),
+		vfio_test(one_that_takes_its_time), vfio_test(it_is_announced_when_the_guest_knows),
+		vfio_test(those_that_come_and_go),  vfio_test(the_address_space),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
