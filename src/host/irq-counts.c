@@ -13,21 +13,16 @@
 static uint64_t line_sum(const char *line)
 {
 	uint64_t sum = 0;
-	const char *at = strchr(line, ':');
+	const char *at = line + strcspn(line, ":\n");
 
-	for (at = at ? at + 1 : ""; *at;) {
-		char *end;
-		uint64_t count;
+	at += strspn(at, ": ");
+	while (isdigit((unsigned char)*at)) {
+		size_t digits = strspn(at, "0123456789");
 
-		while (*at == ' ')
-			at++;
-		if (!isdigit((unsigned char)*at))
-			break;
-		count = strtoull(at, &end, 10);
-		if (*end != ' ')
+		if (at[digits] != ' ')
 			break; /* the controller's name */
-		sum += count;
-		at = end;
+		sum += strtoull(at, NULL, 10);
+		at += digits + strspn(at + digits, " ");
 	}
 	return sum;
 }
