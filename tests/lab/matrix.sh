@@ -264,5 +264,4 @@ echo "# matrix-kernel: $(uname -r)"
 echo "# matrix-qemu: $(qemu-system-x86_64 --version | sed -n '1s/ (.*//p')"
 kept=$LAB_OUT/$TEST_NAME.kept # what a fresh lab host need not do again
 rebind=2
-twice_seconds=600
-[ -z "${FULL-}" ] || rebind=10
+[ -z "${FULL-}" ] || rebind=10 twice_seconds=600
