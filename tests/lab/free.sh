@@ -52,7 +52,7 @@ tried() {
 	! found_before "$2" || return 0
 	run "$@" || status=$?
 	if grep -q 'triple fault' "$messages"; then
-		echo "# the emulated processor shut down in the guest; once more: $2" >&2
+		echo "# the emulated processor shut down, or lost a timer, in the guest; once more: $2" >&2
 		status=0
 		run "$@" || status=$?
 	fi
@@ -77,7 +77,7 @@ held() {
 
 	held_once || status=$?
 	if grep -q 'triple fault' "$messages"; then
-		echo "# the emulated processor shut down in the guest; once more: many hold" >&2
+		echo "# the emulated processor shut down, or lost a timer, in the guest; once more: many hold" >&2
 		status=0
 		held_once || status=$?
 	fi

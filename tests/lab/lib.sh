@@ -34,7 +34,7 @@ spoiled() { false; }
 # not_ok TEXT [DETAIL...]: a failure; but where it was the emulator's, the test ends, and the driver runs it once more.
 not_ok() {
 	if spoiled; then
-		echo "# $tap_name: $1: the emulated processor shut down in the guest"
+		echo "# $tap_name: $1: the emulated processor shut down, or lost a timer, in the guest"
 		exit 75
 	fi
 	tap 'not ok' "$1"
