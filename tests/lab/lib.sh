@@ -9,6 +9,7 @@
 #   # timeout-full: 900                   in `make test-all`, where that is longer
 #   # full                                only in `make test-all`
 #   # named                               only when it is named: another suite than `lab` does that
+#   # short                               not in `make test-all`, where another suite does that in full
 #
 # Given in the environment: $HANDFAST; what tests/lab/guests prints; $GUEST_PROGRAM_<NAME>, the programs of
 # tests/guests; $FULL (not empty in `make test-all`); $LAB_OUT (comes back, as build/logs/lab).
