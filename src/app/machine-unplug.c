@@ -100,14 +100,27 @@ static void take_out(struct removal *removal)
 	removal->wanted = removal->failed = false;
 }
 
+static struct pci_function *first_in_slot(const struct pci_bus *bus)
+{
+	for (unsigned i = 0; i < PCI_FUNCTIONS; i++) {
+		struct pci_function *function = pci_bus_function(bus, PCI_DEVFN_OF(0, i));
+
+		if (function)
+			return function;
+	}
+	return NULL;
+}
+
 /* Tells everybody, with the cause in this thread's record. Every function of the slot stays. */
 static void fail(struct removal *removal)
 {
 	const struct machine_unplug_events *events = &removal->machine->unplug->events;
-	struct pci_function *first = pci_bus_function(removal->bus, 0);
+	struct pci_function *first = first_in_slot(removal->bus);
 	char name[MACHINE_DEVICE_NAME_SIZE];
 	struct error why;
 
+	if (!first)
+		return; /* it has left meanwhile */
 	error_tried("remove %s", machine_device_name(first, name));
 	error_try("shut the guest down, or try once more: the device works as before");
 	why = *error_get();
@@ -338,13 +351,20 @@ void machine_unplug_for_host(struct machine *machine, struct pci_function *funct
 {
 	char name[MACHINE_DEVICE_NAME_SIZE];
 	struct removal *removal = NULL;
-	int error = removal_of(machine, function, &removal);
+	int error;
 
+	machine_device_name(function, name);
+	if (is_unknown_to_guest(function)) {
+		log_notice("the host wants %s back, of which the guest does not know yet", name);
+		if (take_out_of(machine, pci_bus_bridge(function->bus), function) < 0)
+			log_failure(error_get());
+		return;
+	}
+	error = removal_of(machine, function, &removal);
 	if (!error && is_pending(removal))
 		return;
 	if (!error)
 		error = start(removal, function);
-	machine_device_name(function, name);
 	if (error) {
 		error_tried("give %s back to the host, which wants it", name);
 		if (!removal || !removal->wanted)

@@ -16,6 +16,7 @@ struct pci_acpi_port_ops {
 	void (*begins)(struct pci_function *port); /* the guest is told by ACPI from now on */
 	void (*ejected)(struct pci_function *port);
 	void (*refused)(struct pci_function *port);
+	void (*checked)(struct pci_function *port); /* it has looked who is there */
 };
 
 /* The port's slot is one of them from now on, in the order of these calls. ops: the same for all. Errors:
@@ -25,6 +26,9 @@ int pci_acpi_add(struct pci_acpi *acpi, struct pci_function *port, const struct 
 
 /* Kept until the guest can take it, or for good. Any thread. */
 void pci_acpi_notify(struct pci_acpi *acpi, unsigned number, enum pci_acpi_event event);
+/* Takes back that the guest is to be asked for what is in the slot. Returns whether it had not heard it yet.
+ */
+bool pci_acpi_take_back(struct pci_acpi *acpi, unsigned number);
 /* Whether the guest is told by ACPI. Any thread. */
 bool pci_acpi_in_charge(struct pci_acpi *acpi);
 

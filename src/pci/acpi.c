@@ -14,6 +14,7 @@
 #define AT_OSC	 12
 
 /* _OST's source events and status codes: ACPI 6.5, 6.3.5, tables 6.14 and 6.15. */
+#define OST_BUS_CHECK	0x000
 #define OST_EJECT	0x003
 #define OST_EJECT_BY_OS 0x103
 #define OST_SUCCESS	0x00
@@ -92,6 +93,8 @@ static void take_ost(struct pci_acpi *acpi, uint32_t value)
 {
 	unsigned number = value & 0xff, event = value >> 8 & 0xffff, status = value >> 24;
 
+	if (number < acpi->count && event == OST_BUS_CHECK && status != OST_IN_PROGRESS)
+		acpi->port_ops->checked(acpi->ports[number]);
 	if (number < acpi->count && (event == OST_EJECT || event == OST_EJECT_BY_OS) &&
 	    status != OST_SUCCESS && status != OST_IN_PROGRESS)
 		acpi->port_ops->refused(acpi->ports[number]);
@@ -183,6 +186,17 @@ void pci_acpi_notify(struct pci_acpi *acpi, unsigned number, enum pci_acpi_event
 	pthread_mutex_unlock(&acpi->lock);
 	if (tell)
 		acpi->gpe(acpi->opaque);
+}
+
+bool pci_acpi_take_back(struct pci_acpi *acpi, unsigned number)
+{
+	bool latched;
+
+	pthread_mutex_lock(&acpi->lock);
+	latched = acpi->eject[number];
+	acpi->eject[number] = false;
+	pthread_mutex_unlock(&acpi->lock);
+	return latched;
 }
 
 bool pci_acpi_told(struct pci_acpi *acpi, unsigned number)

@@ -240,7 +240,7 @@ static uint32_t power_state(const struct pci_config *config)
 /* Tells the bus behind which numbers are forwarded to it. */
 static void update_numbers(struct root_port *port)
 {
-	if (bus_is_down(port) || port->slot.state == PCI_SLOT_RELEASED || power_state(&port->config) != 0)
+	if (bus_is_down(port) || pci_slot_hides(&port->slot) || power_state(&port->config) != 0)
 		pci_bus_set_numbers(port->function.secondary, 0, 0);
 	else
 		pci_bus_set_numbers(port->function.secondary, port->config.data[PCI_SECONDARY_BUS],
@@ -421,6 +421,7 @@ void pci_root_port_filled(struct pci_function *function)
 
 	pthread_mutex_lock(&port->lock);
 	pci_slot_filled(&port->slot);
+	update_numbers(port);
 	update_interrupt(port);
 	pthread_mutex_unlock(&port->lock);
 }
@@ -467,9 +468,14 @@ static void on_refused(struct pci_function *function)
 	by_acpi(function, pci_slot_refused);
 }
 
-static const struct pci_acpi_port_ops acpi_ops = { .begins = on_acpi_begins,
-						   .ejected = on_ejected,
-						   .refused = on_refused };
+static void on_checked(struct pci_function *function)
+{
+	by_acpi(function, pci_slot_checked);
+}
+
+static const struct pci_acpi_port_ops acpi_ops = {
+	.begins = on_acpi_begins, .ejected = on_ejected, .refused = on_refused, .checked = on_checked
+};
 
 static void root_port_destroy(struct pci_function *function)
 {

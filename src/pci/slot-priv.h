@@ -23,6 +23,8 @@ struct pci_slot {
 	bool unannounced; /* who has come: the guest is at work on who was there before */
 	bool gone;	  /* shown as empty though it is not: `fast` */
 	bool coming;	  /* somebody has come, and the guest has not been seen to take note of it */
+	bool unseen;	  /* the guest has not looked since somebody was torn out (ACPI) */
+	bool held;	  /* who has come since is not shown before it has */
 	bool written;	  /* the guest has written Slot Control: the indicator is its own */
 };
 
@@ -36,6 +38,8 @@ bool pci_slot_show(struct pci_slot *slot, bool occupied);
 /* The guest has written somewhere; Slot Control was `before`. */
 void pci_slot_follow(struct pci_slot *slot, uint32_t before, bool occupied);
 bool pci_slot_powered(const struct pci_slot *slot);
+/* Whether what is in there is kept from the guest. */
+bool pci_slot_hides(const struct pci_slot *slot);
 /* Whether it has something to say that the guest has asked to be interrupted for. */
 bool pci_slot_interrupts(const struct pci_slot *slot);
 
@@ -49,6 +53,7 @@ bool pci_slot_heard(struct pci_slot *slot);
 void pci_slot_acpi_begins(struct pci_slot *slot);
 void pci_slot_ejected(struct pci_slot *slot);
 void pci_slot_refused(struct pci_slot *slot);
+void pci_slot_checked(struct pci_slot *slot);
 void pci_slot_filled(struct pci_slot *slot);
 
 #endif

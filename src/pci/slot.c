@@ -107,6 +107,11 @@ bool pci_slot_powered(const struct pci_slot *slot)
 	return !(control_get(slot) & PCI_EXP_SLTCTL_PCC);
 }
 
+bool pci_slot_hides(const struct pci_slot *slot)
+{
+	return slot->state == PCI_SLOT_RELEASED || slot->held;
+}
+
 static bool blinks(uint32_t control)
 {
 	return (control & PCI_EXP_SLTCTL_PIC) == PCI_EXP_SLTCTL_PWR_IND_BLINK;
@@ -114,7 +119,7 @@ static bool blinks(uint32_t control)
 
 bool pci_slot_show(struct pci_slot *slot, bool occupied)
 {
-	bool present = occupied && !slot->gone;
+	bool present = occupied && !slot->gone && !slot->held;
 	uint32_t control = control_get(slot);
 
 	status_set(slot,
@@ -156,6 +161,13 @@ static void notify(struct pci_slot *slot, enum pci_acpi_event event)
 {
 	if (slot->acpi)
 		pci_acpi_notify(slot->acpi, slot->number, event);
+}
+
+/* A request that the guest has not heard is none. */
+static void take_back(struct pci_slot *slot)
+{
+	if (slot->acpi && pci_acpi_take_back(slot->acpi, slot->number))
+		slot->asked = false;
 }
 
 static void request_eject(struct pci_slot *slot)
@@ -260,6 +272,7 @@ void pci_slot_withdraw(struct pci_slot *slot)
 	if (slot->state == PCI_SLOT_RELEASED)
 		return;
 	slot->state = PCI_SLOT_IDLE;
+	take_back(slot);
 	if (slot->gone)
 		latch(slot, PCI_EXP_SLTSTA_PDC | PCI_EXP_SLTSTA_DLLSC);
 	slot->gone = false;
@@ -267,12 +280,14 @@ void pci_slot_withdraw(struct pci_slot *slot)
 
 void pci_slot_emptied(struct pci_slot *slot)
 {
+	take_back(slot);
 	if (!slot->gone)
 		latch(slot, PCI_EXP_SLTSTA_PDC);
 	slot->gone = false;
 	slot->asked = false;
 	slot->unannounced = false;
 	slot->coming = false;
+	slot->held = false;
 	slot->state = PCI_SLOT_IDLE;
 }
 
@@ -283,12 +298,22 @@ int pci_slot_tear_out(struct pci_slot *slot)
 	slot->gone = true;
 	slot->state = PCI_SLOT_RELEASED;
 	latch(slot, PCI_EXP_SLTSTA_PDC | PCI_EXP_SLTSTA_DLLSC);
+	slot->unseen = listens_to_acpi(slot);
 	notify(slot, PCI_ACPI_CHECK);
 	return 0;
 }
 
+/*
+ * By ACPI a guest that looks after one has gone and another has come cannot tell the two apart: Linux keeps
+ * the one it knew, with its driver. So the other is held back until it has looked for the first time.
+ */
 void pci_slot_filled(struct pci_slot *slot)
 {
+	slot->held = slot->unseen;
+	if (slot->held) {
+		slot->coming = true;
+		return;
+	}
 	slot->unannounced = true;
 	slot->coming = true;
 	announce(slot);
@@ -299,6 +324,16 @@ void pci_slot_acpi_begins(struct pci_slot *slot)
 {
 	if (slot->state == PCI_SLOT_WAITING && !listens(slot))
 		request_eject(slot);
+}
+
+/* The guest has done what a check asked for. One that it has not heard yet will bring it here again. */
+void pci_slot_checked(struct pci_slot *slot)
+{
+	if (!slot->unseen || !pci_acpi_told(slot->acpi, slot->number))
+		return;
+	slot->unseen = false;
+	if (slot->held)
+		pci_slot_filled(slot);
 }
 
 void pci_slot_ejected(struct pci_slot *slot)

@@ -22,6 +22,18 @@ static const char *port_name(const struct boot_slot *slot, char ret_name[8])
 	return ret_name;
 }
 
+/* What has become of a notification. */
+static void write_ost(struct aml *out, unsigned number)
+{
+	size_t method = aml_method_begin(out, "_OST", 3);
+
+	aml_path(out, "PHPO");
+	aml_integer(out, number);
+	aml_argument(out, 0);
+	aml_argument(out, 1);
+	aml_end(out, method);
+}
+
 /* _EJ0 (ACPI 6.5, 6.3.3) and _OST (6.3.5). */
 static void write_answers(struct aml *out, unsigned number)
 {
@@ -30,12 +42,7 @@ static void write_answers(struct aml *out, unsigned number)
 	aml_path(out, "PHPJ");
 	aml_integer(out, number);
 	aml_end(out, method);
-	method = aml_method_begin(out, "_OST", 3);
-	aml_path(out, "PHPO");
-	aml_integer(out, number);
-	aml_argument(out, 0);
-	aml_argument(out, 1);
-	aml_end(out, method);
+	write_ost(out, number);
 }
 
 static void write_slot(struct aml *out, const struct boot_slot *slot, unsigned number)
@@ -45,6 +52,7 @@ static void write_slot(struct aml *out, const struct boot_slot *slot, unsigned n
 
 	port = aml_device_begin(out, port_name(slot, name));
 	aml_name_integer(out, "_ADR", (uint64_t)(slot->port >> 3) << 16 | (slot->port & 7));
+	write_ost(out, number);
 	device = aml_device_begin(out, "SLOT");
 	aml_name_integer(out, "_ADR", 0);
 	aml_name_integer(out, "_SUN", slot->number);

@@ -507,6 +507,10 @@ static void whom_the_guest_does_not_know_leaves_alone(void **state)
 	run_until(machine, "deleted");
 	expect("close:one deleted:one ");
 	assert_non_null(pci_bus_function(port->secondary, 2));
+	/* The host gets it at once as well. */
+	machine_unplug_for_host(machine, pci_bus_function(port->secondary, 2));
+	run_until(machine, "deleted");
+	expect("close:two deleted:two ");
 }
 
 static void on_the_root_bus_nothing_leaves(void **state)

@@ -776,6 +776,7 @@ static void acpi_is_refused(void **state)
 	assert_true(behind_answers(machine));
 	/* Whom the deadline has passed over is taken at its word. */
 	assert_int_equal(pci_root_port_ask(machine->port), 0);
+	assert_int_equal(acpi_event(machine), 0x300);
 	pci_root_port_withdraw(machine->port);
 	assert_int_equal(pci_root_port_slot(machine->port), PCI_SLOT_IDLE);
 	acpi_write(machine, 4, 0);
@@ -840,6 +841,60 @@ static void acpi_tells_of_what_was_torn_out(void **state)
 	assert_int_equal(acpi_event(machine), 0x100);
 	assert_int_equal(pci_root_port_slot(machine->port), PCI_SLOT_RELEASED);
 	assert_false(behind_answers(machine));
+	/* It is not asked any more for what has gone. */
+	pci_root_port_emptied(machine->port);
+	assert_int_equal(acpi_event(machine), 0);
+}
+
+/* One that has not heard the request in time has not been asked. */
+static void acpi_takes_back_what_was_not_heard(void **state)
+{
+	struct machine *machine = *state;
+
+	acpi_write(machine, 12, 1);
+	assert_int_equal(pci_root_port_ask(machine->port), 0);
+	pci_root_port_withdraw(machine->port);
+	assert_int_equal(acpi_event(machine), 0);
+	acpi_write(machine, 4, 0); /* its own business */
+	assert_int_equal(pci_root_port_slot(machine->port), PCI_SLOT_IDLE);
+	/* And one that has may still let go of it. */
+	assert_int_equal(pci_root_port_ask(machine->port), 0);
+	assert_int_equal(acpi_event(machine), 0x300);
+	pci_root_port_withdraw(machine->port);
+	acpi_write(machine, 4, 0);
+	assert_int_equal(pci_root_port_slot(machine->port), PCI_SLOT_RELEASED);
+}
+
+/* Torn out, and another one in its place before the guest has looked: it is shown none in between. */
+static void acpi_shows_an_empty_slot_in_between(void **state)
+{
+	struct machine *machine = *state;
+
+	acpi_write(machine, 12, 1);
+	assert_true(behind_answers(machine));
+	assert_int_equal(pci_root_port_tear_out(machine->port), 0);
+	pci_root_port_emptied(machine->port);
+	pci_root_port_filled(machine->port);
+	assert_false(behind_answers(machine));
+	assert_false(pci_root_port_heard(machine->port));
+	acpi_write(machine, 8, 0); /* an earlier check is done: this one is not heard yet */
+	assert_false(behind_answers(machine));
+	assert_int_equal(acpi_event(machine), 0x100);
+	assert_false(behind_answers(machine));
+	acpi_write(machine, 8, 0);
+	assert_true(behind_answers(machine));
+	assert_int_equal(acpi_event(machine), 0x100); /* and it is told once more */
+	assert_true(pci_root_port_heard(machine->port));
+	acpi_write(machine, 8, 0);
+	assert_true(behind_answers(machine));
+	/* A reset shows it as well. */
+	assert_int_equal(pci_root_port_tear_out(machine->port), 0);
+	pci_root_port_emptied(machine->port);
+	pci_root_port_filled(machine->port);
+	assert_false(behind_answers(machine));
+	pci_bus_reset(machine->root);
+	pci_config_write(machine->root, 0, PORT, PCI_SECONDARY_BUS, 2, 0x0101);
+	assert_true(behind_answers(machine));
 }
 
 /* The guest clears what it was told; later events are none of the device's coming. */
@@ -905,6 +960,8 @@ int main(void)
 		acpi_test(acpi_waits_for_the_guest),
 		acpi_test(acpi_is_there_and_nobody_cares),
 		acpi_test(acpi_tells_of_what_was_torn_out),
+		acpi_test(acpi_takes_back_what_was_not_heard),
+		acpi_test(acpi_shows_an_empty_slot_in_between),
 		slot_test(who_comes_is_heard_of),
 		acpi_test(acpi_tells_who_comes),
 		cmocka_unit_test_setup_teardown(fast_is_as_if_torn_out, set_up_fast, tear_down),
