@@ -77,10 +77,9 @@ static int check_all(struct intake *intake)
 
 	if (error == 0 && !atomic_load(&intake->machine->populated))
 		error = machine_check_pinned_memory(intake->machine);
-	if (error == 0 && plan->managed) {
-		error = broker_bind_one(broker, &plan->host, plan->vf_token != NULL);
-		intake->bound = error == 0;
-	}
+	/* What somebody else of this VM has had bound is not given back for a failure here. */
+	if (error == 0 && plan->managed)
+		error = broker_bind_one(broker, &plan->host, plan->vf_token != NULL, &intake->bound);
 	if (error == 0)
 		error = broker_device_check(broker, &plan->host, plan->vf_token != NULL, &device);
 	if (error == 0)

@@ -290,8 +290,11 @@ static int start(struct removal *removal, const struct pci_function *function)
 	int error;
 
 	if (!removal->port) {
-		error_set(ENOTSUP, "it sits on the root bus, %s, from which no guest lets a device go",
-			  pci_bus_name(removal->bus));
+		error_set(
+			ENOTSUP,
+			"Bus '%s' does not support hotplugging: it is the root bus, from which no guest lets "
+			"a device go",
+			pci_bus_name(removal->bus));
 		return cannot_leave();
 	}
 	if (is_pending(removal))

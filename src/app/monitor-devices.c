@@ -100,7 +100,10 @@ static void stays(void *opaque, const char *id, const struct error *why)
 {
 	const struct machine *machine = opaque;
 
-	qmp_event(machine->qmp, "DEVICE_UNPLUG_GUEST_ERROR", which_device(id));
+	struct json_object *data = which_device(id);
+
+	json_object_object_add(data, "reason", qmp_string(why->because));
+	qmp_event(machine->qmp, "DEVICE_UNPLUG_GUEST_ERROR", data);
 }
 
 void monitor_devices_listen(struct machine *machine)

@@ -99,7 +99,7 @@ static int place_for(struct managed *managed, struct bdf bdf, size_t *ret_index)
 	return 0;
 }
 
-int managed_bind_one(struct managed *managed, const struct host *host, struct bdf bdf)
+int managed_bind_one(struct managed *managed, const struct host *host, struct bdf bdf, bool *ret_moved)
 {
 	bool moved = false;
 	const struct bind_options options = { .ret_moved = &moved };
@@ -118,6 +118,7 @@ int managed_bind_one(struct managed *managed, const struct host *host, struct bd
 	managed->list[index] = bdf;
 	/* It may have left before without being given back yet, for the sake of others of its group. */
 	managed->moved[index] |= moved;
+	*ret_moved = moved;
 	if (index == managed->count)
 		managed->count++;
 	managed->bound = true;

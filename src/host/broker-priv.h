@@ -53,6 +53,7 @@ struct broker_answer {
 	struct broker_device device;
 	char text[1024]; /* BROKER_DEVICE_TITLE: that; BROKER_BIND_MANAGED, BROKER_BIND_ONE and
 			  * BROKER_GIVE_BACK_ONE: who is to be given back, "" nobody */
+	bool moved;	 /* BROKER_BIND_ONE: it had another driver */
 	char driver[64]; /* BROKER_GIVE_BACK_ONE: who has it now */
 	uint64_t total, available;
 	struct broker_range ranges[BROKER_RANGES_MAX];
@@ -78,7 +79,7 @@ struct managed {
 void managed_set(struct managed *managed, const struct broker_request *request);
 int managed_bind(struct managed *managed, const struct host *host, char *ret_names, size_t size);
 /* One more, or one of them once more. */
-int managed_bind_one(struct managed *managed, const struct host *host, struct bdf bdf);
+int managed_bind_one(struct managed *managed, const struct host *host, struct bdf bdf, bool *ret_moved);
 /* "" where it was not bound by us. */
 int managed_give_back_one(struct managed *managed, const struct host *host, struct bdf bdf, char *ret_driver,
 			  size_t size);

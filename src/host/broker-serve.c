@@ -174,7 +174,7 @@ static int bind_one(struct server *server, const struct broker_request *request,
 	int error = broker_answer_check(server->host, &request->id, &scope, &answer->device);
 
 	if (!error)
-		error = managed_bind_one(&server->managed, server->host, request->id.bdf);
+		error = managed_bind_one(&server->managed, server->host, request->id.bdf, &answer->moved);
 	managed_names(&server->managed, answer->text, sizeof(answer->text));
 	return error;
 }

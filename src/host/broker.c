@@ -212,7 +212,7 @@ int broker_bind_managed(struct broker *broker)
 	return error;
 }
 
-int broker_bind_one(struct broker *broker, const struct host_id *id, bool has_token)
+int broker_bind_one(struct broker *broker, const struct host_id *id, bool has_token, bool *ret_moved)
 {
 	struct broker_request request = { .verb = BROKER_BIND_ONE, .id = *id, .has_token = has_token };
 	struct broker_answer answer;
@@ -223,6 +223,7 @@ int broker_bind_one(struct broker *broker, const struct host_id *id, bool has_to
 	pthread_mutex_lock(&broker->turn);
 	(void)text_copy(broker->moved, sizeof(broker->moved), answer.text);
 	pthread_mutex_unlock(&broker->turn);
+	*ret_moved = answer.moved;
 	return 0;
 }
 

@@ -119,9 +119,10 @@ int broker_group_reserved(struct broker *broker, uint32_t group,
 
 /*
  * The same for one device more, while the VM runs: checks it as broker_device_check() would if it were bound,
- * and binds it, if no VFIO driver has it. It is given back with the others, or before by broker_give_back().
+ * and binds it, if no VFIO driver has it: *ret_moved. It is given back with the others, or before by
+ * broker_give_back().
  */
-int broker_bind_one(struct broker *broker, const struct host_id *id, bool has_token);
+int broker_bind_one(struct broker *broker, const struct host_id *id, bool has_token, bool *ret_moved);
 
 /*
  * Gives one of the devices of broker_bind_managed() or broker_bind_one() back while the VM goes on: it has

@@ -331,6 +331,8 @@ int qmp_client_create(struct qmp *qmp, int fd, const char *place)
 		close(fd);
 		return error;
 	}
+	/* Over TCP a peer can vanish without a word. */
+	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &(int){ 1 }, sizeof(int));
 	name_client(client, place);
 	client->next = qmp->clients;
 	qmp->clients = client;

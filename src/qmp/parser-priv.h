@@ -29,6 +29,7 @@ struct qmp_parser {
 	unsigned depth; /* brackets that are open */
 	size_t size_most;
 	size_t size;	/* of the object so far */
+	size_t values;	/* in it so far, about: an empty object takes far more memory than its bytes */
 	bool in_string; /* also in what is passed over */
 	bool escaped;	/* behind a backslash in a string */
 	bool skipping;	/* a fault was reported, up to the end of the object or line */
@@ -41,7 +42,7 @@ struct qmp_parsed {
 	const char *wrong;	   /* static text */
 };
 
-/* size_most: bytes that an object may have. */
+/* size_most: bytes that an object may have; it may have a value for each 16 of them. */
 int qmp_parser_init(struct qmp_parser *parser, size_t size_most);
 void qmp_parser_fini(struct qmp_parser *parser);
 

@@ -16,6 +16,8 @@
 /* The parser counts brackets itself; the tokener's own count must not come first. */
 #define TOKENER_DEPTH (QMP_REQUEST_DEPTH + 8)
 
+#define BYTES_PER_VALUE 16
+
 enum scan {
 	SCAN_NOTHING,
 	SCAN_BEGIN, /* this byte begins an object */
@@ -49,6 +51,7 @@ static void start_over(struct qmp_parser *parser)
 	parser->number = NUMBER_NONE;
 	parser->depth = 0;
 	parser->size = 0;
+	parser->values = 0;
 	parser->in_string = false;
 	parser->escaped = false;
 	parser->skipping = false;
@@ -148,6 +151,12 @@ static const char *find_fault(struct qmp_parser *parser, char byte)
 		return NULL;
 	if (byte == '\'')
 		return "JSON parse error, strings stand in double quotes";
+	/* NaN and Infinity, which are json-c's, but not JSON's. */
+	if (byte >= 'A' && byte <= 'Z' && byte != 'E')
+		return "JSON parse error, invalid keyword";
+	if ((byte == ',' || byte == '{' || byte == '[') &&
+	    ++parser->values > parser->size_most / BYTES_PER_VALUE)
+		return "JSON token count limit exceeded";
 	parser->number = number_step(parser->number, byte);
 	if (parser->number == NUMBER_BAD)
 		return "JSON parse error, invalid number";

@@ -106,6 +106,21 @@ static int attach_explain(struct vfio *vfio, const struct broker_device *which, 
 	return error_load(&why);
 }
 
+/* Under the lock. The kernel would open it a second time; names of it that differ are found out here. */
+static int check_not_held(const struct vfio *vfio, const struct broker_device *which)
+{
+	char text[HOST_ID_TEXT_SIZE];
+
+	for (const struct vfio_holding *holding = vfio->holdings; holding; holding = holding->next) {
+		if (!host_id_equal(&holding->id, &which->id))
+			continue;
+		error_set(EEXIST, "this VM has it already");
+		error_tried("assign %s", host_id_format(&which->id, text));
+		return error_try("device_del it first");
+	}
+	return 0;
+}
+
 static int device_attach(struct vfio *vfio, const struct broker_device *which,
 			 const struct vfio_pci_options *options, struct vfio_holding *holding)
 {
@@ -113,7 +128,9 @@ static int device_attach(struct vfio *vfio, const struct broker_device *which,
 	struct error why;
 	int error;
 
-	error = vfio_dma_check_group(vfio->handles.map, vfio->handles.broker, which->group);
+	error = check_not_held(vfio, which);
+	if (!error)
+		error = vfio_dma_check_group(vfio->handles.map, vfio->handles.broker, which->group);
 	if (!error)
 		error = space_open(vfio, &need);
 	if (error)

@@ -56,7 +56,7 @@ static int step(const char *name)
 }
 
 int __wrap_broker_memory(struct broker *broker, uint64_t *ret_total, uint64_t *ret_available);
-int __wrap_broker_bind_one(struct broker *broker, const struct host_id *id, bool has_token);
+int __wrap_broker_bind_one(struct broker *broker, const struct host_id *id, bool has_token, bool *ret_moved);
 int __wrap_broker_device_check(struct broker *broker, const struct host_id *id, bool has_token,
 			       struct broker_device *ret_device);
 int __wrap_broker_give_back(struct broker *broker, struct bdf bdf, char *ret_driver, size_t size);
@@ -71,9 +71,12 @@ int __wrap_broker_memory(struct broker *broker, uint64_t *ret_total, uint64_t *r
 	return step("memory");
 }
 
-int __wrap_broker_bind_one(struct broker *broker, const struct host_id *id, bool has_token)
+int __wrap_broker_bind_one(struct broker *broker, const struct host_id *id, bool has_token, bool *ret_moved)
 {
-	return step("bind");
+	int error = step("bind");
+
+	*ret_moved = error == 0;
+	return error;
 }
 
 int __wrap_broker_device_check(struct broker *broker, const struct host_id *id, bool has_token,

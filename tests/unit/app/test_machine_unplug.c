@@ -525,7 +525,9 @@ static void on_the_root_bus_nothing_leaves(void **state)
 	assert_string_equal(
 		log_text(),
 		"handfast: cannot give vfio-pci 'fixed' (0000:1a:00.0) back to the host, which wants it\n"
-		"  because: it sits on the root bus, pcie.0, from which no guest lets a device go\n"
+		"  because: Bus 'pcie.0' does not support hotplugging: it is the root bus, from which no "
+		"guest "
+		"lets a device go\n"
 		"  try:     shut the guest down\n"
 		"           put it behind a port the next time: -device pcie-root-port,id=pcie.1, and "
 		"bus=pcie.1 "

@@ -525,22 +525,27 @@ static void test_one_more_managed_device(void **state)
 	const struct host_id nvme = { .bdf = tree_bdf(NVME) }, nic = { .bdf = tree_bdf(NIC) };
 	struct broker *broker;
 	char driver[64] = "?";
+	bool moved = false;
 
 	unit_devices(tree);
 	broker = start_managing(tree, first, 0);
-	assert_int_equal(broker_bind_one(broker, &nvme, false), 0);
+	assert_int_equal(broker_bind_one(broker, &nvme, false, &moved), 0);
+	assert_true(moved);
+	/* Who asks for what it has already has bound nothing. */
+	assert_int_equal(broker_bind_one(broker, &nvme, false, &moved), 0);
+	assert_false(moved);
 	assert_string_equal(tree_driver_of(tree, NVME), "vfio-pci");
 	assert_string_equal(tree_driver_of(tree, NIC), "e1000e");
 	assert_int_equal(broker_give_back(broker, nvme.bdf, driver, sizeof(driver)), 0);
 	assert_string_equal(driver, "nvme");
 	/* The same once more, and another one. */
-	assert_int_equal(broker_bind_one(broker, &nvme, false), 0);
-	assert_int_equal(broker_bind_one(broker, &nic, false), 0);
+	assert_int_equal(broker_bind_one(broker, &nvme, false, &moved), 0);
+	assert_int_equal(broker_bind_one(broker, &nic, false, &moved), 0);
 	assert_string_equal(tree_driver_of(tree, NIC), "vfio-pci");
 	/* One that is on vfio-pci is left where it is. */
 	assert_int_equal(broker_give_back(broker, nic.bdf, driver, sizeof(driver)), 0);
 	tree_bind(tree, NIC, "vfio-pci");
-	assert_int_equal(broker_bind_one(broker, &nic, false), 0);
+	assert_int_equal(broker_bind_one(broker, &nic, false, &moved), 0);
 	assert_int_equal(broker_stop(broker), 0);
 	assert_string_equal(tree_driver_of(tree, NVME), "nvme");
 	assert_string_equal(tree_driver_of(tree, NIC), "vfio-pci");
@@ -552,11 +557,12 @@ static void test_one_more_that_cannot_be(void **state)
 	const struct bdf first[] = { tree_bdf(NVME) };
 	const struct host_id nobody = { .bdf = { .bus = 0x77 } };
 	struct broker *broker;
+	bool moved;
 
 	unit_devices(tree);
 	broker = start_managing(tree, first, 1);
 	assert_int_equal(broker_bind_managed(broker), 0);
-	assert_int_equal(broker_bind_one(broker, &nobody, false), -ENODEV);
+	assert_int_equal(broker_bind_one(broker, &nobody, false, &moved), -ENODEV);
 	assert_int_equal(broker_stop(broker), 0);
 	assert_string_equal(tree_driver_of(tree, NVME), "nvme");
 }

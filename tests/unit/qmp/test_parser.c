@@ -157,6 +157,41 @@ static void test_depth(void **state)
 	}
 }
 
+/* Small values take much more memory than bytes. */
+static void test_values(void **state)
+{
+	const unsigned most = QMP_REQUEST_SIZE / 16 / 2; /* each with its comma */
+	char *text = malloc(QMP_REQUEST_SIZE);
+
+	for (unsigned more = 0; more < 2; more++) {
+		char *at = text + sprintf(text, "{\"id\":[{}"), *outcomes = calloc(1, QMP_REQUEST_SIZE);
+		struct qmp_parser parser;
+
+		for (unsigned i = 1; i < most + more; i++)
+			at += sprintf(at, ",{}");
+		strcpy(at, "]}");
+		assert_int_equal(qmp_parser_init(&parser, QMP_REQUEST_SIZE), 0);
+		feed(&parser, text, strlen(text), outcomes);
+		if (more)
+			assert_string_equal(outcomes, "!JSON token count limit exceeded\n");
+		else
+			assert_int_equal(strlen(outcomes), strlen(text) + 1);
+		qmp_parser_fini(&parser);
+		free(outcomes);
+	}
+	free(text);
+}
+
+static void test_numbers_that_are_none(void **state)
+{
+	expect("{\"a\":NaN}{\"b\":1}", strlen("{\"a\":NaN}{\"b\":1}"),
+	       "!JSON parse error, invalid keyword\n{\"b\":1}\n");
+	expect("{\"a\":-Infinity}{\"b\":1}", strlen("{\"a\":-Infinity}{\"b\":1}"),
+	       "!JSON parse error, invalid keyword\n{\"b\":1}\n");
+	expect("{\"a\":\"NaN\",\"b\":1E2}", strlen("{\"a\":\"NaN\",\"b\":1E2}"),
+	       "{\"a\":\"NaN\",\"b\":1E2}\n");
+}
+
 static void test_size(void **state)
 {
 	char *text = malloc(QMP_REQUEST_SIZE + 64);
@@ -219,6 +254,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_split),  cmocka_unit_test(test_a_zero_is_a_control_character),
+		cmocka_unit_test(test_values),	     cmocka_unit_test(test_numbers_that_are_none),
 		cmocka_unit_test(test_depth),	     cmocka_unit_test(test_size),
 		cmocka_unit_test(test_random_bytes),
 	};
