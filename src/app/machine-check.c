@@ -172,7 +172,6 @@ static int name_managed(struct machine *machine)
 	}
 	error = count ? broker_manage(machine->broker, list, count) : 0;
 	free(list);
-	machine->managed = count > 0;
 	return error;
 }
 

@@ -33,6 +33,7 @@ void machine_plan_add(struct machine *machine, struct device_plan *plan)
 		link = &(*link)->next;
 	plan->next = NULL;
 	*link = plan;
+	machine->managed |= plan->managed;
 }
 
 void machine_plan_drop(struct machine *machine, struct device_plan *plan)

@@ -53,7 +53,7 @@ struct machine {
 	struct layout layout;
 
 	struct device_plan *plans; /* of all devices that it has, or is to have; the main thread's */
-	bool managed;		   /* some device is bound and given back by the broker */
+	bool managed;		   /* some device is bound and given back by the broker, or was */
 	int kernel_fd;
 	int initrd_fd;
 	int kvm_fd;

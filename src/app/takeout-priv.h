@@ -27,6 +27,7 @@ struct takeout {
 	struct machine *machine;
 	struct takeout_device device[PCI_FUNCTIONS];
 	unsigned count;
+	bool others_managed; /* some of the machine's devices are, or were */
 	bool threaded;
 	pthread_t thread;
 	atomic_bool done;

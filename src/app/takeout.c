@@ -28,8 +28,9 @@ static void *work(void *opaque)
 	for (unsigned i = 0; i < takeout->count; i++)
 		takeout->device[i].function->ops->destroy(takeout->device[i].function);
 	/* All are closed: a group belongs to all of its devices. */
+	/* Also one that is none of managed=on may have been what kept another one here. */
 	for (unsigned i = 0; i < takeout->count; i++) {
-		if (takeout->device[i].managed)
+		if (takeout->device[i].managed || takeout->others_managed)
 			give_back(takeout, &takeout->device[i]);
 	}
 	atomic_store(&takeout->done, true);
@@ -72,6 +73,7 @@ int takeout_start(struct machine *machine, struct pci_bus *bus, const struct pci
 	takeout->machine = machine;
 	takeout->wake = wake;
 	takeout->opaque = opaque;
+	takeout->others_managed = machine->managed;
 	/* Function 0 last: by it the slot is known to be occupied. */
 	for (unsigned i = PCI_FUNCTIONS; i-- > 0 && !error;) {
 		struct pci_function *function = pci_bus_function(bus, PCI_DEVFN_OF(0, i));
@@ -97,7 +99,7 @@ static void say(const struct takeout_device *device)
 	if (device->error == -ENODEV) {
 		log_notice("%s: removed, and gone from this host", device->name);
 	} else if (device->error) {
-		log_notice("%s: removed, and not given back yet: that is tried once more at the VM's end",
+		log_notice("%s: removed, and not given back yet: that is tried once more when another one leaves, or the VM ends",
 			   device->name);
 		log_failure(&device->why);
 	} else if (device->driver[0]) {

@@ -118,6 +118,7 @@ int managed_bind_one(struct managed *managed, const struct host *host, struct bd
 	managed->list[index] = bdf;
 	/* It may have left before without being given back yet, for the sake of others of its group. */
 	managed->moved[index] |= moved;
+	managed->owed[index] = false;
 	*ret_moved = moved;
 	if (index == managed->count)
 		managed->count++;
@@ -190,7 +191,32 @@ int managed_give_back_one(struct managed *managed, const struct host *host, stru
 	/* What is gone cannot be given back later either. */
 	if (error == -ENODEV)
 		forget(host, bdf);
-	if (!error || error == -ENODEV)
-		managed->moved[i] = false;
+	managed->owed[i] = error && error != -ENODEV;
+	managed->moved[i] = managed->owed[i];
 	return error ? error : device_driver(host, bdf, ret_driver, size);
+}
+
+/* What is still in the way was said when it was tried for the first time. */
+static void pay(struct managed *managed, const struct host *host, size_t index)
+{
+	const struct unbind_options options = { 0 };
+	char text[BDF_TEXT_SIZE];
+	struct report report;
+
+	if (report_open(&report) < 0)
+		return;
+	if (unbind_devices(host, &managed->list[index], 1, &options, report.stream, stderr) == 0) {
+		log_notice("%s is given back, too, now that the others of its group have left",
+			   bdf_format(managed->list[index], text));
+		managed->owed[index] = managed->moved[index] = false;
+	}
+	report_log(&report);
+}
+
+void managed_pay(struct managed *managed, const struct host *host)
+{
+	for (size_t i = 0; i < managed->count; i++) {
+		if (managed->owed[i])
+			pay(managed, host, i);
+	}
 }

@@ -72,6 +72,7 @@ int broker_answer_check(const struct host *host, const struct host_id *id, const
 struct managed {
 	struct bdf list[BROKER_MANAGED_MAX];
 	bool moved[BROKER_MANAGED_MAX]; /* bound by us */
+	bool owed[BROKER_MANAGED_MAX];	/* and closed, but something was in the way of giving it back */
 	size_t count;
 	bool bound; /* managed_bind() has done its work */
 };
@@ -83,6 +84,8 @@ int managed_bind_one(struct managed *managed, const struct host *host, struct bd
 /* "" where it was not bound by us. */
 int managed_give_back_one(struct managed *managed, const struct host *host, struct bdf bdf, char *ret_driver,
 			  size_t size);
+/* Tries once more to give back what is owed: another of its group may have left. */
+void managed_pay(struct managed *managed, const struct host *host);
 /* The devices that we bound, as words of a command line; whole ones only. */
 void managed_names(const struct managed *managed, char *ret_names, size_t size);
 /* A second call has nothing to do, whatever became of the first. */

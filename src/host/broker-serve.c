@@ -281,6 +281,7 @@ static int give_back_one(struct server *server, const struct broker_request *req
 	int error = managed_give_back_one(&server->managed, server->host, request->id.bdf, answer->driver,
 					  sizeof(answer->driver));
 
+	managed_pay(&server->managed, server->host);
 	managed_names(&server->managed, answer->text, sizeof(answer->text));
 	return error;
 }

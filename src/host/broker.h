@@ -127,7 +127,8 @@ int broker_bind_one(struct broker *broker, const struct host_id *id, bool has_to
 /*
  * Gives one of the devices of broker_bind_managed() or broker_bind_one() back while the VM goes on: it has
  * closed it. Waits for no longer than the writes to sysfs may take. ret_driver: who has it now; "" where
- * broker_bind_managed() did not bind it, and nothing is done. Errors: what stands in the way, as
+ * broker_bind_managed() did not bind it. What could not be given back before, because another device of its
+ * group was still in use, is tried once more. Errors: what stands in the way, as
  * broker_stop(), which tries once more; ENODEV: the host has no such device any more.
  */
 int broker_give_back(struct broker *broker, struct bdf bdf, char *ret_driver, size_t size);

@@ -282,7 +282,8 @@ static void all_functions_of_the_slot_leave(void **state)
 	assert_int_equal(machine_unplug(machine, pci_bus_function(port->secondary, 1), false), 0);
 	guest(machine, OFF);
 	run_until(machine, "deleted:disk");
-	expect("close:net close:disk back:0000:1a:00.0 deleted:net deleted:disk ");
+	/* With one of managed=on, the broker hears of all that leave: any may have kept another one here. */
+	expect("close:net close:disk back:0000:1a:00.0 back:0000:1a:00.0 deleted:net deleted:disk ");
 }
 
 static void a_host_that_does_not_take_it(void **state)
@@ -296,7 +297,7 @@ static void a_host_that_does_not_take_it(void **state)
 	run_until(machine, "deleted");
 	assert_string_equal(log_text(),
 			    "handfast: vfio-pci 'disk' (0000:1a:00.0): removed, and not given back yet: that "
-			    "is tried once more at the VM's end\n"
+			    "is tried once more when another one leaves, or the VM ends\n"
 			    "handfast: cannot give back 0000:1a:00.0\n"
 			    "  because: the host does not take it\n");
 }
@@ -505,12 +506,12 @@ static void whom_the_guest_does_not_know_leaves_alone(void **state)
 	add(machine, 2, "two");
 	assert_int_equal(machine_unplug(machine, pci_bus_function(port->secondary, 1), false), 0);
 	run_until(machine, "deleted");
-	expect("close:one deleted:one ");
+	expect("close:one back:0000:1a:00.0 deleted:one ");
 	assert_non_null(pci_bus_function(port->secondary, 2));
 	/* The host gets it at once as well. */
 	machine_unplug_for_host(machine, pci_bus_function(port->secondary, 2));
 	run_until(machine, "deleted");
-	expect("close:two deleted:two ");
+	expect("close:two back:0000:1a:00.0 deleted:two ");
 }
 
 static void on_the_root_bus_nothing_leaves(void **state)
