@@ -99,7 +99,8 @@ static void say(const struct takeout_device *device)
 	if (device->error == -ENODEV) {
 		log_notice("%s: removed, and gone from this host", device->name);
 	} else if (device->error) {
-		log_notice("%s: removed, and not given back yet: that is tried once more when another one leaves, or the VM ends",
+		log_notice("%s: removed, and not given back yet: that is tried once more when another one "
+			   "leaves, or the VM ends",
 			   device->name);
 		log_failure(&device->why);
 	} else if (device->driver[0]) {
